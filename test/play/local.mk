@@ -1,0 +1,1 @@
+## Plays: whole sessions against a scripted PostgreSQL and a fake clock.
