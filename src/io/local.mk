@@ -1,1 +1,7 @@
 ## Sources of the layer io.
+libpgweir_a_SOURCES += \
+	src/io/batch.c include/io/batch.h \
+	src/io/chunk.c include/io/chunk.h \
+	src/io/deadline.c include/io/deadline.h \
+	src/io/loop.c include/io/loop.h \
+	src/io/stream.c include/io/stream.h

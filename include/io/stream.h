@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_IO_STREAM_H
+#define PGWEIR_IO_STREAM_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "io/chunk.h"
+#include "io/loop.h"
+
+struct stream;
+
+/* What a stream tells its owner.  Any of them may close the stream. */
+struct stream_owner {
+	/* A connection begun by stream_connect is there. */
+	void (*on_connected)(struct stream *stream);
+
+	/* stream->in has bytes that are new; what is not consumed stays. */
+	void (*on_input)(struct stream *stream);
+
+	/* The peer closed (error 0) or the socket broke (errno); nothing more will be read. */
+	void (*on_closed)(struct stream *stream, int error);
+
+	/* How its bytes come and go; &stream_socket but for plays. */
+	const struct stream_transport *transport;
+};
+
+/* Where bytes go to and come from; return values and errno as recv, send and close. */
+struct stream_transport {
+	ssize_t (*receive)(struct stream *stream, void *buffer, size_t size);
+	ssize_t (*send)(struct stream *stream, const void *data, size_t size);
+	void (*close)(struct stream *stream);
+	bool is_socket; /* has a descriptor that the loop can watch */
+};
+extern const struct stream_transport stream_socket;
+
+/* Why a stream is not read from; read while no bit is set. */
+enum {
+	STREAM_HELD = 1,    /* by its owner */
+	STREAM_FULL = 2,    /* the destination of its bytes has too many queued */
+	STREAM_NO_ROOM = 4, /* the owner does not consume what was read */
+};
+
+/*
+ * A connection's bytes: one socket, its watcher, its input and its output queue.  The output
+ * queue is the only order there is; it is sent at the end of the loop turn (streams_flush).
+ * Embedded in its owner; a zeroed struct with fd -1 is a closed stream.
+ */
+struct stream {
+	struct ev_io watcher;
+	const struct stream_owner *owner;
+	struct streams *streams;
+	struct chunk *in; /* what was read and not consumed; NULL: nothing */
+	struct chunk *out_first;
+	struct chunk *out_last;
+	struct stream *next_flush;
+	struct stream *source;	   /* paused until our output has drained */
+	struct stream *destination; /* the reverse: whose output we wait for */
+	uint32_t out_bytes;
+	uint32_t want; /* the owner needs so many contiguous bytes */
+	int fd;
+	uint8_t paused; /* STREAM_HELD and so on */
+	bool connecting : 1;
+	bool flush_queued : 1;
+	bool write_blocked : 1; /* waits for EV_WRITE */
+	bool write_broken : 1;	/* the peer takes nothing more; what it sent may still be read */
+	bool large : 1;		/* filled its last chunk */
+};
+
+/* All streams of a loop, and what they share. */
+struct streams {
+	struct loop *loop;
+	struct stream *flush_first;
+	struct stream **flush_last;
+	struct batch *batch;   /* sends of a turn in one system call, NULL: one by one */
+	uint32_t high_water;   /* queued bytes at which a source is paused */
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	uint64_t pauses; /* sources paused by a full destination */
+};
+
+/* `io_batch`: use io_uring where the kernel has it.  high_water in bytes. */
+void streams_init(struct streams *streams, struct loop *loop, uint32_t high_water, bool io_batch);
+void streams_done(struct streams *streams);
+
+/* Whether sends are batched, for the log and SHOW. */
+bool streams_batched(const struct streams *streams);
+
+/* Takes a connected non-blocking socket and starts reading. */
+void stream_open(struct stream *stream, struct streams *streams, const struct stream_owner *owner,
+		 int fd);
+
+/*
+ * Begins to connect; on_connected or on_closed follows, never from inside this call.  Returns
+ * 0, or errno if not even that could begin (the stream is closed then).
+ */
+int stream_connect(struct stream *stream, struct streams *streams, const struct stream_owner *owner,
+		   int fd, const struct sockaddr *address, socklen_t len);
+
+/* Closes at once; bytes that are queued are lost.  Allowed on a closed stream. */
+void stream_close(struct stream *stream);
+
+/* Sends what the socket takes without waiting (a farewell), then closes. */
+void stream_finish(struct stream *stream);
+
+static inline bool stream_is_open(const struct stream *stream)
+{
+	return stream->streams != NULL;
+}
+
+/* Bytes read and not consumed. */
+static inline uint32_t stream_available(const struct stream *stream)
+{
+	return stream->in != NULL ? chunk_len(stream->in) : 0;
+}
+
+/* The first of them; moves with every call that consumes or reads. */
+static inline uint8_t *stream_data(const struct stream *stream)
+{
+	return stream->in->data + stream->in->start;
+}
+
+/* Consumes n of the available bytes. */
+void stream_skip(struct stream *stream, uint32_t n);
+
+/*
+ * The owner can do nothing before n bytes are there in one piece: makes room for them.  It
+ * bounds n.
+ */
+void stream_want(struct stream *stream, uint32_t n);
+
+/* Queues bytes for sending. */
+void stream_send(struct stream *stream, const void *data, uint32_t len);
+
+/*
+ * Moves the first n available bytes of `from` into the output of `to`: by handing over the
+ * chunk where that is cheaper than copying.  Pauses `from` if `to` has too many queued.
+ */
+void stream_splice(struct stream *to, struct stream *from, uint32_t n);
+
+/* The owner wants no more input for now; allowed when held already. */
+void stream_hold(struct stream *stream);
+void stream_release(struct stream *stream);
+
+/* Takes all output of all streams to the kernel; the loop calls it. */
+void streams_flush(struct streams *streams);
+
+/* Whether anything waits for streams_flush. */
+bool streams_has_output(const struct streams *streams);
+
+/* Feeds bytes as if they had been read (plays). */
+void stream_inject(struct stream *stream, const void *data, size_t len);
+
+#endif
