@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_CLUSTER_CLUSTER_H
+#define PGWEIR_CLUSTER_CLUSTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "cluster/freshness.h"
+#include "cluster/host.h"
+#include "cluster/leader.h"
+#include "io/addr.h"
+#include "io/loop.h"
+
+/* How hosts without roles take turns (load_balance_hosts). */
+enum cluster_balance {
+	BALANCE_ROUND_ROBIN,
+	BALANCE_STICKY, /* the first that is not down */
+};
+
+/* What a cluster is made from; strings are copied. */
+struct cluster_options {
+	const char *name;
+	bool monitored; /* false: hosts have no roles, each serves every need */
+	enum cluster_balance balance;
+	usec_t monitor_interval; /* between questions to a host */
+	usec_t monitor_timeout;	 /* for an answer, and for a login */
+	int monitor_fall;	 /* failures in a row: down */
+	int monitor_rise;	 /* answers in a row after being down: up */
+	usec_t longest_lag;	 /* the largest max_replica_lag of its databases */
+	const char *monitor_user;
+	const char *monitor_password; /* NULL: none; never logged */
+	const char *monitor_database;
+	const char *monitor_sslmode; /* NULL: disable */
+	const char *monitor_sslrootcert; /* NULL: libpq's default */
+};
+
+struct host_options {
+	const char *name;
+	uint16_t port;
+	const char *zone; /* NULL: none */
+	unsigned weight;
+};
+
+/* What a watcher is told: a mask of what changed since it was called last. */
+enum {
+	CLUSTER_ROLES = 1,   /* role, standing, epoch or timeline of a host, or who the primary is */
+	CLUSTER_HEALTH = 2,  /* health, admin or `ending` of a host */
+	CLUSTER_FRESH = 4,   /* a host became fresher, and cluster_want_fresh was called */
+	CLUSTER_HOSTS = 8,   /* hosts came or went */
+	CLUSTER_ADDRESS = 16, /* a host's address became known or unknown */
+};
+
+/* Embedded in who wants to know; called from a task, so it may do anything. */
+struct cluster_watcher {
+	struct list_node node;
+	void (*on_changed)(struct cluster_watcher *watcher, struct cluster *cluster,
+			   unsigned changes);
+};
+
+/* Hosts that replicate one another, or (unmonitored) the hosts of a plain database entry. */
+struct cluster {
+	struct log_subject log;
+	char *name;
+	struct loop *loop;
+	struct resolver *resolver; /* NULL: no probes and no lookups (tests, plays) */
+	struct list hosts;
+	struct host *primary; /* who takes writes now, NULL: nobody */
+	enum leader_lack lack;
+	struct host *last_primary; /* the one before, to name it; NULL if it is gone */
+	usec_t primary_since;	   /* of `primary`, or since when there is none */
+	struct leader_memory memory;
+	struct freshness freshness; /* of the primary */
+	bool monitored;
+	enum cluster_balance balance;
+	usec_t monitor_interval;
+	usec_t monitor_timeout;
+	int monitor_fall;
+	int monitor_rise;
+	char *monitor_user;
+	char *monitor_password;
+	char *monitor_database;
+	char *monitor_sslmode;
+	char *monitor_sslrootcert;
+	unsigned turn;	   /* rotates among equals */
+	bool wants_fresh;  /* somebody waits for a newer sample */
+	unsigned changes;  /* not told yet */
+	struct task tell;
+	struct task burial;
+	struct list watchers;
+	struct list_node *telling; /* the watcher after the one that runs */
+	char why[160];
+};
+
+/*
+ * Makes a cluster and begins to look after its hosts.  Without a resolver there are no probes and
+ * no lookups: facts come by cluster_observe, addresses must be numeric.
+ */
+struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
+			    const struct cluster_options *options,
+			    const struct host_options *hosts, unsigned count);
+
+/* Stops the probes; the cluster goes at the end of the turn, its hosts with their last user. */
+void cluster_close(struct cluster *cluster);
+
+/* Takes new settings and hosts on reload: facts of hosts that stay (name, port) stay too. */
+void cluster_reconfigure(struct cluster *cluster, const struct cluster_options *options,
+			 const struct host_options *hosts, unsigned count);
+
+/* Starts and stops telling; a watcher may stop itself or others while it is told. */
+void cluster_watch(struct cluster *cluster, struct cluster_watcher *watcher);
+void cluster_unwatch(struct cluster_watcher *watcher);
+
+/* The host that takes writes now (unmonitored: the next in turn); NULL: writes wait. */
+struct host *cluster_primary(struct cluster *cluster);
+
+/* A sentence on why cluster_primary is NULL; "" if it is not. */
+const char *cluster_why_no_primary(struct cluster *cluster);
+
+/* What a read requires of a host. */
+struct read_need {
+	usec_t newer_than; /* its data must be later than this moment: last write, last read; 0: any */
+	usec_t max_lag;	   /* and no older than this; LAG_UNKNOWN: no bound */
+	const char *zone;  /* hosts of this zone first; NULL or "": no matter */
+};
+
+/* The replica for a read, NULL if none fits; `preferred` (may be NULL) is kept if it still fits. */
+struct host *cluster_choose_replica(struct cluster *cluster, const struct read_need *need,
+				    const struct host *preferred);
+
+/* Any host that takes reads and is fresh enough, primary included (route=any). */
+struct host *cluster_choose_any(struct cluster *cluster, const struct read_need *need,
+				const struct host *preferred);
+
+/* Whether its data satisfies the need; the primary's always does. */
+bool host_is_fresh_enough(const struct host *host, const struct read_need *need);
+
+/*
+ * Asks the primary and then the replicas at once, and tells the watchers (CLUSTER_FRESH) when a
+ * replica became fresher.  For one time: who still waits then calls again.
+ */
+void cluster_want_fresh(struct cluster *cluster);
+
+/* What the traffic of servers shows of a host, ahead of any probe. */
+enum evidence {
+	EVIDENCE_CONNECTED,	  /* a login succeeded */
+	EVIDENCE_CONNECT_REFUSED, /* ECONNREFUSED, ENOENT of a socket, no route */
+	EVIDENCE_CONNECT_TIMEOUT,
+	EVIDENCE_CONNECTION_LOST, /* EOF or reset without a word */
+	EVIDENCE_ADMIN_SHUTDOWN,  /* 57P01, 57P02 */
+	EVIDENCE_STARTING_UP,	  /* 57P03 at login */
+	EVIDENCE_READ_ONLY,	  /* 25006 from a host that was the primary */
+};
+void host_evidence(struct host *host, enum evidence evidence);
+
+/* An answer of a host to the monitor's question. */
+struct host_answer {
+	usec_t asked;	     /* when the question was sent */
+	bool new_connection; /* on a connection begun after all evidence so far was known */
+	bool in_recovery;
+	lsn_t position; /* inserted, not normalised, or replayed; 0: none */
+	uint32_t timeline;
+	uint64_t system_id;
+	int64_t started;
+	uint32_t wal_block_size;
+	uint32_t wal_segment_size;
+};
+
+/* What the monitor calls: takes an answer, or counts a failure.  Tests and plays call them too. */
+void cluster_observe(struct host *host, const struct host_answer *answer);
+void cluster_probe_failed(struct host *host, enum health_cause cause, const char *text);
+
+/* Console: ENABLE, DRAIN, DISABLE of a host. */
+void cluster_set_admin(struct host *host, enum admin admin);
+
+/* The host with this name and port, NULL if there is none. */
+struct host *cluster_find_host(struct cluster *cluster, const char *name, uint16_t port);
+
+#endif
