@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # Replays the seeds of every fuzz target; make check runs it in the build folder.
 srcdir=${srcdir:-.}
+: "${fuzz_targets=}"
 failed=0
 passed=0
 for target in $fuzz_targets; do
