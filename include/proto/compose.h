@@ -18,11 +18,11 @@ struct writer {
 	uint8_t *data; /* fixed buffer, NULL with a text */
 	size_t cap;
 	struct text *text;
-	size_t len;	/* bytes written, those before the text's start included */
-	size_t start;	/* of the message that is open */
-	size_t word;	/* of its length word */
-	bool cut;	/* the open message did not fit */
-	bool full;	/* some message did not fit */
+	size_t len;   /* bytes there; with a text, its length */
+	size_t start; /* of the message that is open */
+	size_t word;  /* of its length word */
+	bool cut;     /* the open message did not fit */
+	bool full;    /* some message did not fit */
 };
 
 /* Over `size` bytes of the caller. */
@@ -128,6 +128,7 @@ extern const uint8_t reply_close_complete[REPLY_LEN];
 extern const uint8_t reply_no_data[REPLY_LEN];
 extern const uint8_t reply_portal_suspended[REPLY_LEN];
 extern const uint8_t reply_empty_query[REPLY_LEN];
+bool compose_reply(struct writer *writer, const uint8_t reply[REPLY_LEN]);
 
 /* As a client. */
 
