@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: ISC */
+/* Cuts SQL into tokens, one pass, without recursion or allocation. */
+
+#include "sql/lex.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum byte_class {
+	BYTE_BAD,
+	BYTE_BLANK,
+	BYTE_NAME,     /* starts a name */
+	BYTE_DIGIT,
+	BYTE_OPERATOR,
+	BYTE_QUOTE,
+	BYTE_DOUBLE,   /* double quote */
+	BYTE_DOLLAR,
+	BYTE_DOT,
+	BYTE_COLON,
+	BYTE_SINGLE,   /* a token by itself */
+};
+
+#define B4(x)  x, x, x, x
+#define B16(x) B4(x), B4(x), B4(x), B4(x)
+#define B64(x) B16(x), B16(x), B16(x), B16(x)
+
+static const uint8_t classes[256] = {
+	/* 0x00 */ B4(0), B4(0), 0, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, 0, 0,
+	/* 0x10 */ B16(0),
+	/*  !"# */ BYTE_BLANK, BYTE_OPERATOR, BYTE_DOUBLE, BYTE_OPERATOR,
+	/* $%&' */ BYTE_DOLLAR, BYTE_OPERATOR, BYTE_OPERATOR, BYTE_QUOTE,
+	/* ()*+ */ BYTE_SINGLE, BYTE_SINGLE, BYTE_OPERATOR, BYTE_OPERATOR,
+	/* ,-./ */ BYTE_SINGLE, BYTE_OPERATOR, BYTE_DOT, BYTE_OPERATOR,
+	/* 0-9  */ B4(BYTE_DIGIT), B4(BYTE_DIGIT), BYTE_DIGIT, BYTE_DIGIT,
+	/* :;   */ BYTE_COLON, BYTE_SINGLE,
+	/* <=>? */ B4(BYTE_OPERATOR),
+	/* @    */ BYTE_OPERATOR,
+	/* A-Z  */ B16(BYTE_NAME), B4(BYTE_NAME), B4(BYTE_NAME), BYTE_NAME, BYTE_NAME,
+	/* [\]^ */ BYTE_SINGLE, BYTE_BAD, BYTE_SINGLE, BYTE_OPERATOR,
+	/* _`   */ BYTE_NAME, BYTE_OPERATOR,
+	/* a-z  */ B16(BYTE_NAME), B4(BYTE_NAME), B4(BYTE_NAME), BYTE_NAME, BYTE_NAME,
+	/* {|}~ */ BYTE_BAD, BYTE_OPERATOR, BYTE_BAD, BYTE_OPERATOR, BYTE_BAD,
+	/* 0x80 */ B64(BYTE_NAME), B64(BYTE_NAME),
+};
+
+/* Bytes that go on with a name: letters, digits, _ and $. */
+static bool is_name_byte(char c)
+{
+	unsigned class = classes[(unsigned char)c];
+
+	return class == BYTE_NAME || class == BYTE_DIGIT || class == BYTE_DOLLAR;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+struct word_row {
+	uint64_t low;
+	uint64_t high;
+};
+
+#include "words_table.h"
+
+#define WORD_LONGEST 16
+
+/*
+ * The word as two halves of eight bytes with bit 5 set, which folds case; no two
+ * names become the same by it that differ otherwise (names hold no controls).
+ */
+static unsigned find_word(const char *name, size_t len, const char *end)
+{
+	static const char zeros[WORD_LONGEST];
+	uint64_t low;
+	uint64_t high = 0;
+	unsigned row;
+
+	if (len > WORD_LONGEST || len < 2)
+		return WORD_NONE;
+	if (len <= 8 && end - name >= 8) {
+		memcpy(&low, name, 8);
+		low = (le64toh(low) | UINT64_C(0x2020202020202020)) & (UINT64_MAX >> (64 - 8 * len));
+	} else {
+		char bytes[WORD_LONGEST];
+		size_t i;
+
+		memcpy(bytes, zeros, sizeof(bytes));
+		for (i = 0; i < len; i++)
+			bytes[i] = (char)(name[i] | 0x20);
+		memcpy(&low, bytes, 8);
+		memcpy(&high, bytes + 8, 8);
+		low = le64toh(low);
+		high = le64toh(high);
+	}
+	row = word_slots[((low ^ high * 31) * WORD_FACTOR) >> 53];
+	if (word_rows[row].low == low && word_rows[row].high == high)
+		return row;
+	return WORD_NONE;
+}
+
+/* Past a comment that starts here; NULL if it does not end. */
+static const char *skip_block_comment(const char *p, const char *end)
+{
+	size_t depth = 1;
+
+	for (p += 2; end - p >= 2; p++) {
+		if (p[0] == '*' && p[1] == '/') {
+			p++;
+			if (--depth == 0)
+				return p + 1;
+		} else if (p[0] == '/' && p[1] == '*') {
+			p++;
+			depth++;
+		}
+	}
+	return NULL;
+}
+
+static const char *skip_line(const char *p, const char *end)
+{
+	while (p < end && *p != '\n' && *p != '\r')
+		p++;
+	return p;
+}
+
+static bool starts(const char *p, const char *end, char first, char second)
+{
+	return end - p >= 2 && p[0] == first && p[1] == second;
+}
+
+/* Past a quoted body; p is after the opening quote.  NULL if it does not end. */
+static const char *skip_quoted(const char *p, const char *end, char quote, bool escapes)
+{
+	while (p < end) {
+		if (*p == quote) {
+			p++;
+			if (p == end || *p != quote)
+				return p;
+		} else if (*p == '\\' && escapes) {
+			p++;
+			if (p == end)
+				return NULL;
+		}
+		p++;
+	}
+	return NULL;
+}
+
+/*
+ * A literal goes on, in the same mode, when only blanks and line comments with
+ * at least one newline stand before the next quote.  Returns that quote or NULL.
+ */
+static const char *find_continuation(const char *p, const char *end)
+{
+	bool newline = false;
+
+	for (; p < end; p++) {
+		if (*p == '\n' || *p == '\r') {
+			newline = true;
+		} else if (starts(p, end, '-', '-')) {
+			p = skip_line(p, end);
+			if (p == end)
+				return NULL;
+			newline = true;
+		} else if (classes[(unsigned char)*p] != BYTE_BLANK) {
+			return newline && *p == '\'' ? p : NULL;
+		}
+	}
+	return NULL;
+}
+
+static const char *skip_string(const char *p, const char *end, bool escapes)
+{
+	const char *next = p;
+
+	do {
+		p = skip_quoted(next + 1, end, '\'', escapes);
+		next = p ? find_continuation(p, end) : NULL;
+	} while (next);
+	return p;
+}
+
+/* $tag$ ... $tag$: past it; NULL if it does not end; p if it is none. */
+static const char *skip_dollar_quoted(const char *p, const char *end)
+{
+	const char *tag = p++;
+	size_t len;
+
+	while (p < end && *p != '$' && is_name_byte(*p))
+		p++;
+	if (p == end || *p != '$')
+		return tag;
+	len = (size_t)(++p - tag);
+	for (;;) {
+		p = memchr(p, '$', (size_t)(end - p));
+		if (!p || (size_t)(end - p) < len)
+			return NULL;
+		if (memcmp(p, tag, len) == 0)
+			return p + len;
+		p++;
+	}
+}
+
+/* Digits, fraction, exponent; "1..2" is 1 and two dots. */
+static const char *skip_number(const char *p, const char *end)
+{
+	const char *exponent;
+
+	while (p < end && is_digit(*p))
+		p++;
+	if (p < end && *p == '.' && !starts(p, end, '.', '.'))
+		for (p++; p < end && is_digit(*p);)
+			p++;
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		exponent = p + 1;
+		if (exponent < end && (*exponent == '+' || *exponent == '-'))
+			exponent++;
+		if (exponent < end && is_digit(*exponent))
+			for (p = exponent; p < end && is_digit(*p);)
+				p++;
+	}
+	return p;
+}
+
+/* A run of operator characters, which ends where a comment starts. */
+static const char *skip_operator(const char *p, const char *end)
+{
+	do
+		p++;
+	while (p < end && classes[(unsigned char)*p] == BYTE_OPERATOR &&
+	       !starts(p, end, '-', '-') && !starts(p, end, '/', '*'));
+	return p;
+}
+
+static const char *lex_literal(struct token *token, enum token_kind kind, const char *end,
+			       const char *limit)
+{
+	token->kind = (uint8_t)(end ? kind : TOKEN_UNTERMINATED);
+	return end ? end : limit;
+}
+
+/* A name, or a literal that begins with a letter: E'', B'', X'', U&''. */
+static const char *lex_name(struct lex *lex, struct token *token)
+{
+	const char *start = lex->at;
+	const char *end = lex->end;
+	const char *p = start + 1;
+
+	while (p < end && is_name_byte(*p))
+		p++;
+	if (p - start == 1 && p < end) {
+		char letter = (char)(*start | 0x20);
+
+		if (*p == '\'' && (letter == 'e' || letter == 'b' || letter == 'x'))
+			return lex_literal(token, TOKEN_STRING, skip_string(p, end, letter == 'e'), end);
+		if (letter == 'u' && starts(p, end, '&', '\''))
+			return lex_literal(token, TOKEN_UNICODE, skip_string(p + 1, end, false), end);
+		if (letter == 'u' && starts(p, end, '&', '"'))
+			return lex_literal(token, TOKEN_UNICODE, skip_quoted(p + 2, end, '"', false),
+					   end);
+	}
+	token->kind = TOKEN_WORD;
+	token->word = (uint8_t)find_word(start, (size_t)(p - start), end);
+	return p;
+}
+
+static const char *lex_dollar(struct lex *lex, struct token *token)
+{
+	const char *p = lex->at + 1;
+
+	if (p < lex->end && is_digit(*p)) {
+		token->kind = TOKEN_PARAM;
+		while (p < lex->end && is_digit(*p))
+			p++;
+		return p;
+	}
+	p = skip_dollar_quoted(lex->at, lex->end);
+	if (p == lex->at) {
+		token->kind = TOKEN_BAD;
+		return p + 1;
+	}
+	return lex_literal(token, TOKEN_STRING, p, lex->end);
+}
+
+static enum token_kind single_kind(char c)
+{
+	switch (c) {
+	case '(':
+		return TOKEN_OPEN;
+	case ')':
+		return TOKEN_CLOSE;
+	case '[':
+		return TOKEN_BRACKET;
+	case ']':
+		return TOKEN_UNBRACKET;
+	case ',':
+		return TOKEN_COMMA;
+	default:
+		return TOKEN_SEMICOLON;
+	}
+}
+
+/* The token at lex->at, which is no blank and no comment; returns its end. */
+static const char *lex_token(struct lex *lex, struct token *token)
+{
+	const char *p = lex->at;
+	const char *end = lex->end;
+
+	switch (classes[(unsigned char)*p]) {
+	case BYTE_NAME:
+		return lex_name(lex, token);
+	case BYTE_DIGIT:
+		token->kind = TOKEN_NUMBER;
+		return skip_number(p, end);
+	case BYTE_OPERATOR:
+		token->kind = TOKEN_OPERATOR;
+		return skip_operator(p, end);
+	case BYTE_QUOTE:
+		return lex_literal(token, TOKEN_STRING, skip_string(p, end, !lex->std_strings), end);
+	case BYTE_DOUBLE:
+		return lex_literal(token, TOKEN_QUOTED, skip_quoted(p + 1, end, '"', false), end);
+	case BYTE_DOLLAR:
+		return lex_dollar(lex, token);
+	case BYTE_DOT:
+		token->kind = TOKEN_DOT;
+		if (end - p >= 2 && is_digit(p[1])) {
+			token->kind = TOKEN_NUMBER;
+			return skip_number(p, end);
+		}
+		return p + 1;
+	case BYTE_COLON:
+		token->kind = (uint8_t)(starts(p, end, ':', ':') ? TOKEN_CAST : TOKEN_COLON);
+		return p + (token->kind == TOKEN_CAST ? 2 : 1);
+	case BYTE_SINGLE:
+		token->kind = (uint8_t)single_kind(*p);
+		return p + 1;
+	default:
+		token->kind = TOKEN_BAD;
+		return p + 1;
+	}
+}
+
+void lex_init(struct lex *lex, const char *sql, size_t len, bool std_strings)
+{
+	lex->start = sql;
+	lex->at = sql;
+	lex->end = sql + len;
+	lex->std_strings = std_strings;
+}
+
+void lex_next(struct lex *lex, struct token *token)
+{
+	const char *p = lex->at;
+	const char *end = lex->end;
+	const char *past;
+
+	token->kind = TOKEN_END;
+	token->word = WORD_NONE;
+	for (;;) {
+		while (p < end && classes[(unsigned char)*p] == BYTE_BLANK)
+			p++;
+		if (starts(p, end, '-', '-')) {
+			p = skip_line(p, end);
+		} else if (starts(p, end, '/', '*')) {
+			past = skip_block_comment(p, end);
+			if (!past) {
+				token->kind = TOKEN_UNTERMINATED;
+				past = end;
+				break;
+			}
+			p = past;
+		} else {
+			lex->at = p;
+			past = p == end ? end : lex_token(lex, token);
+			break;
+		}
+	}
+	token->pos = (uint32_t)(p - lex->start);
+	token->len = (uint32_t)(past - p);
+	lex->at = past;
+}
+
+bool token_is(const struct lex *lex, const struct token *token, const char *text)
+{
+	const char *p = lex->start + token->pos;
+	size_t i;
+
+	for (i = 0; i < token->len && text[i]; i++) {
+		char c = p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		if (c != text[i])
+			return false;
+	}
+	return i == token->len && !text[i];
+}
