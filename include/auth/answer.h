@@ -24,7 +24,7 @@ struct answer {
 	bool scram_finished;
 	bool answered; /* one password request only */
 	struct scram_client scram;
-	const char *reason; /* after FAILED: static text */
+	const char *reason; /* after FAILED: static text, to follow "server login failed: " */
 };
 
 /*

@@ -54,7 +54,7 @@ enum auth_ask method_ask(enum auth_method method, enum secret_kind kind);
 
 /* What a step of an exchange led to; for verify.h and answer.h. */
 enum auth_step {
-	AUTH_MORE,	/* send what was written, wait for the next message */
+	AUTH_MORE, /* send what was written, wait for the next message */
 	AUTH_OK,
 	AUTH_FAILED,
 	AUTH_ELSEWHERE, /* verify only: the password is there, LDAP or PAM must judge it */

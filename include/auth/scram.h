@@ -58,10 +58,10 @@ void scram_secret_write(const struct scram_secret *secret, struct text *text);
 bool scram_secret_make(const char *password, const uint8_t *salt, size_t salt_len,
 		       uint32_t iterations, struct scram_secret *secret);
 
-/* The same with a new random salt and the default number of iterations. */
-bool scram_secret_make_random(const char *password, struct scram_secret *secret);
-
-/* A secret that nobody can satisfy, the same for a user as long as the process lives. */
+/*
+ * A secret that nobody can satisfy, the same for a user as long as the process lives.  Its salt
+ * and number of iterations are also those for plain secrets, so that both look the same.
+ */
 bool scram_secret_mock(const char *user, struct scram_secret *secret);
 
 /* Whether a plain password satisfies a secret; slow by design. */
@@ -74,10 +74,10 @@ bool scram_verify_plain(const struct scram_secret *secret, const char *password)
 char *scram_prepare_password(const char *password);
 
 enum scram_step {
-	SCRAM_MORE,	/* send what was written, wait for the next message */
-	SCRAM_DONE,	/* as server: send what was written, the client is who it says */
-	SCRAM_REFUSED,	/* wrong password */
-	SCRAM_BROKEN,	/* the peer breaks the protocol: `why` */
+	SCRAM_MORE,    /* send what was written, wait for the next message */
+	SCRAM_DONE,    /* as server: send what was written, the client is who it says */
+	SCRAM_REFUSED, /* wrong password */
+	SCRAM_BROKEN,  /* the peer breaks the protocol: `why` */
 };
 
 /* The server's side.  Zero it, start it, feed it two messages, done it. */
@@ -86,8 +86,8 @@ struct scram_server {
 	bool mock;
 	char binding; /* what the client said of channel binding: 'n' or 'y' */
 	struct scram_secret secret;
-	char server_nonce[32]; /* made at random by start; NUL-terminated base64 */
-	struct text nonce;     /* the client's and ours */
+	char server_nonce[32];	/* made at random unless set before start */
+	struct text nonce;	/* the client's and ours */
 	struct text transcript; /* what is signed */
 	struct scram_keys keys; /* after DONE: what the client's password gives */
 	const char *why;	/* static text; for the log, and for the client if BROKEN */
@@ -109,7 +109,7 @@ struct scram_client {
 	const char *user;     /* "" as PostgreSQL wants it */
 	const char *password; /* the caller's, until done; NULL: keys only */
 	struct scram_keys *keys;
-	char client_nonce[32];
+	char client_nonce[32]; /* made at random unless set before start */
 	struct text transcript;
 	uint8_t server_signature[SCRAM_KEY_LEN];
 	const char *why;

@@ -52,6 +52,9 @@ bool secrets_set(struct secrets *secrets, const char *user, const char *text);
 /* The secret of a user, NULL if there is none; valid until secrets_done. */
 struct secret *secrets_find(const struct secrets *secrets, const char *user);
 
+/* Where the SCRAM form of a plain secret is kept, for verify_begin; zeroed until it is made. */
+struct scram_secret *secret_derived(struct secret *secret);
+
 /* Walks the users in no order: starts with *at = 0; NULL at the end. */
 struct secret *secrets_walk(const struct secrets *secrets, size_t *at);
 

@@ -25,6 +25,7 @@ struct verify {
 	enum secret_kind kind;
 	uint8_t salt[4];
 	bool mechanism_chosen;
+	bool keeps_keys; /* the secret is SCRAM: its keys are good for servers too */
 	struct scram_server scram;
 
 	/* After OK: what the login gave for logging in to servers; both NULL or empty if nothing. */
@@ -50,6 +51,7 @@ enum auth_step verify_begin(struct verify *verify, enum auth_method method, cons
 
 /*
  * Takes the body of a 'p' message.  At OK there can be bytes to send too (AuthenticationSASLFinal).
+ * What is written never exceeds 2 KiB.
  */
 enum auth_step verify_input(struct verify *verify, const uint8_t *body, size_t len,
 			    struct writer *writer);

@@ -82,8 +82,7 @@ bool compose_negotiate_protocol_version(struct writer *writer, uint16_t newest_m
 					const char *const *options, uint32_t count);
 bool compose_parameter_status(struct writer *writer, const char *name, const char *value);
 /* `key_len` 4 up to protocol 3.1, up to 256 from 3.2 on. */
-bool compose_backend_key_data(struct writer *writer, uint32_t pid, const void *key,
-			      size_t key_len);
+bool compose_backend_key_data(struct writer *writer, uint32_t pid, const void *key, size_t key_len);
 /* `state`: 'I', 'T' or 'E'. */
 bool compose_ready_for_query(struct writer *writer, char state);
 

@@ -148,14 +148,10 @@ static const struct {
 	const char *word;
 	bool notice;
 } severities[] = {
-	[SEVERITY_ERROR] = { "ERROR", false },
-	[SEVERITY_FATAL] = { "FATAL", false },
-	[SEVERITY_PANIC] = { "PANIC", false },
-	[SEVERITY_WARNING] = { "WARNING", true },
-	[SEVERITY_NOTICE] = { "NOTICE", true },
-	[SEVERITY_DEBUG] = { "DEBUG", true },
-	[SEVERITY_INFO] = { "INFO", true },
-	[SEVERITY_LOG] = { "LOG", true },
+	[SEVERITY_ERROR] = { "ERROR", false },	[SEVERITY_FATAL] = { "FATAL", false },
+	[SEVERITY_PANIC] = { "PANIC", false },	[SEVERITY_WARNING] = { "WARNING", true },
+	[SEVERITY_NOTICE] = { "NOTICE", true }, [SEVERITY_DEBUG] = { "DEBUG", true },
+	[SEVERITY_INFO] = { "INFO", true },	[SEVERITY_LOG] = { "LOG", true },
 };
 
 static void write_field(struct writer *writer, char field, const char *value)
@@ -169,7 +165,8 @@ static void write_field(struct writer *writer, char field, const char *value)
 bool compose_report(struct writer *writer, enum severity severity, const char *sqlstate,
 		    const char *message, const char *detail, const char *hint)
 {
-	writer_begin(writer, severities[severity].notice ? MSG_NOTICE_RESPONSE : MSG_ERROR_RESPONSE);
+	writer_begin(writer,
+		     severities[severity].notice ? MSG_NOTICE_RESPONSE : MSG_ERROR_RESPONSE);
 	write_field(writer, 'S', severities[severity].word);
 	write_field(writer, 'V', severities[severity].word);
 	write_field(writer, 'C', sqlstate);
