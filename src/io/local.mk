@@ -4,4 +4,5 @@ libpgweir_a_SOURCES += \
 	src/io/chunk.c include/io/chunk.h \
 	src/io/deadline.c include/io/deadline.h \
 	src/io/loop.c include/io/loop.h \
+	src/io/socket.c include/io/socket.h \
 	src/io/stream.c include/io/stream.h

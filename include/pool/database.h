@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_DATABASE_H
+#define PGWEIR_POOL_DATABASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/secrets.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "cluster/cluster.h"
+#include "conf/config.h"
+#include "conf/diff.h"
+#include "io/addr.h"
+#include "io/loop.h"
+#include "io/socket.h"
+#include "io/stream.h"
+
+struct database;
+
+/*
+ * What the running program has: the configuration in force, the databases that clients connect
+ * to with their pools, the clusters behind them.  One a process, passed to whoever needs it.
+ */
+struct pooler {
+	struct loop *loop;
+	struct streams streams;
+	struct resolver *resolver;
+	struct config *config; /* counted */
+	struct secrets secrets;
+	struct list databases;
+	struct list clusters;
+	struct map users; /* struct pool_user by the hash of its name */
+	uint64_t last_id; /* of clients and servers: one counter */
+	unsigned servers;
+	bool paused;
+	bool shutting_down;
+
+	/* The session layer's: closes all clients of a database that is removed or killed. */
+	void (*close_clients)(struct database *database, const char *why);
+};
+
+/* A cluster of the configuration, shared by its databases. */
+struct pool_cluster {
+	struct list_node node;
+	struct cluster *cluster;
+};
+
+/* A name that clients connect to. */
+struct database {
+	struct log_subject log;
+	struct list_node node;
+	struct pooler *pooler;
+	char *name;
+	const struct config_database *entry; /* of `config` */
+	struct config *config;		     /* counted */
+	struct cluster *cluster;
+	struct cluster_watcher watcher;
+	struct list pools;
+	struct task burial;
+	unsigned servers;
+	unsigned clients;
+	bool automatic; /* made from the `*` entry */
+	bool paused;
+	bool disabled;
+	bool removed; /* gone from the configuration: freed when its clients are */
+};
+
+/* A user's connections over all databases, for its limits. */
+struct pool_user {
+	char *name;
+	unsigned servers;
+	unsigned clients;
+};
+
+/* Begins with a configuration (taken over) and secrets; false, with an explanation, if not. */
+bool pooler_init(struct pooler *pooler, struct loop *loop, struct config *config, char *error,
+		 size_t size);
+void pooler_done(struct pooler *pooler);
+
+/* Takes over a new configuration: databases and clusters appear, change and go. */
+void pooler_reconfigure(struct pooler *pooler, struct config *config);
+
+/* Reads auth_file again if there is one; false, with an explanation: the old secrets stay. */
+bool pooler_load_secrets(struct pooler *pooler, const struct config *config, char *error,
+			 size_t size);
+
+/* The options of TCP sockets from the settings. */
+struct socket_options pooler_socket_options(const struct settings *settings);
+
+/* The database of a name; made from `*` if that exists.  NULL: no such database. */
+struct database *database_find(struct pooler *pooler, const char *name);
+
+/* One that exists already. */
+struct database *database_existing(const struct pooler *pooler, const char *name);
+
+/* Whether the database belongs to a monitored cluster, so that statements are split. */
+static inline bool database_is_split(const struct database *database)
+{
+	return database->cluster->monitored;
+}
+
+/* PAUSE and RESUME of all databases or one; database_is_quiet when no server is in use. */
+void database_pause(struct database *database);
+void database_resume(struct database *database);
+bool database_is_quiet(const struct database *database);
+
+/* Makes room under max_db_connections by closing the idlest server of the database. */
+bool database_evict(struct database *database);
+
+/* Frees a database without clients that is not in the configuration any more. */
+void database_forget(struct database *database);
+
+/* The counters of a user, made if they are not there. */
+struct pool_user *pooler_user(struct pooler *pooler, const char *name);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_PARAMETERS_H
+#define PGWEIR_POOL_PARAMETERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/text.h"
+
+/*
+ * Settings that clients change and that PostgreSQL reports (ParameterStatus): each client has
+ * the values it wants, each server the values it has, and the difference is SET when a server
+ * changes hands.  Values are shared strings, so that equal ones are equal pointers.
+ */
+#define PARAMETERS_MAX 16
+
+struct parameters {
+	const char *value[PARAMETERS_MAX]; /* interned; NULL: not known, or the server's default */
+};
+
+/* The tracked names: a fixed set and those of track_extra_parameters.  Once, at start. */
+void parameters_setup(const char *extra);
+
+/* How many are tracked; their names as PostgreSQL spells them. */
+int parameters_count(void);
+const char *parameter_name(int index);
+
+/* -1 if the name is not tracked; case does not count. */
+int parameter_index(const char *name);
+
+void parameters_done(struct parameters *parameters);
+void parameters_set(struct parameters *parameters, int index, const char *value);
+
+/* Takes over all values of `from`. */
+void parameters_copy(struct parameters *to, const struct parameters *from);
+
+/*
+ * Appends "SET name = 'value';" for each value that is wanted and differs from what the server
+ * has; false if there is none.
+ */
+bool parameters_difference(const struct parameters *wanted, const struct parameters *has,
+			   struct text *sql);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_POOL_H
+#define PGWEIR_POOL_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/scram.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "cluster/host.h"
+#include "conf/settings.h"
+#include "io/deadline.h"
+#include "pool/need.h"
+#include "pool/parameters.h"
+#include "pool/server.h"
+#include "pool/stats.h"
+
+struct config;
+struct database;
+struct holder;
+
+/* What a holder is told.  None of these comes from inside a call of the holder's own. */
+struct holder_calls {
+	/* The wait is over: the server is leased to it. */
+	void (*leased)(struct holder *holder, struct server *server);
+
+	/* The wait is over without a server; with the error for the client. */
+	void (*refused)(struct holder *holder, const char *sqlstate, const char *text);
+
+	/* Its server has input. */
+	void (*input)(struct holder *holder, struct server *server);
+
+	/*
+	 * Its server is lost: the connection broke, or was broken for a reason.  The server is
+	 * freed after this; what it still owed can be read in server->pending.
+	 */
+	void (*lost)(struct holder *holder, struct server *server, const char *why);
+};
+
+/* One who leases servers: embedded in a client. */
+struct holder {
+	const struct holder_calls *calls;
+	struct pool *pool;
+	struct server *server;	 /* leased; its reverse is server->holder */
+	struct list_node node;	 /* in the pool's queue, while it waits */
+	struct deadline waiting; /* until it is refused */
+	struct need need;	 /* what it waits for */
+	usec_t wait_since;	 /* 0: does not wait */
+};
+
+/* The servers of a pool on one host. */
+struct pool_host {
+	struct list_node node;
+	struct pool *pool;
+	struct host *host;
+	struct list servers[SERVER_STATES];
+	usec_t retry_at; /* no connection is tried before: the last one failed */
+	struct deadline retry;
+	unsigned wanted; /* connections that waiting holders would use, while serving */
+	bool removed;	 /* the host left the cluster: closed when its servers are gone */
+};
+
+/* What a server told at login, for greeting clients: name and value, interned. */
+struct greeting_parameter {
+	const char *name;
+	const char *value;
+};
+
+/* All of them: what a server reported before its first ReadyForQuery. */
+struct greeting {
+	struct greeting_parameter *parameters;
+	unsigned count;
+};
+
+void greeting_add(struct greeting *greeting, const char *name, const char *value);
+void greeting_done(struct greeting *greeting);
+
+#define POOL_QUEUES 2 /* those who need the primary, and the others */
+
+/* The servers for one (database, user), grouped by host, with the clients that wait. */
+struct pool {
+	struct log_subject log;
+	struct list_node node; /* on its database's list */
+	struct database *database;
+	char *user; /* at the server */
+	struct settings settings; /* effective ones; strings are the configuration's */
+	struct config *config;	  /* that they are from; counted */
+	struct list hosts;
+	struct list queues[POOL_QUEUES];
+	struct deadlines waits;	   /* of holders in the queues */
+	struct deadlines connects; /* of servers that connect, log in or do chores */
+	struct deadlines idles;	   /* of idle servers */
+	struct deadlines retries;  /* of pool_hosts */
+	struct deadlines client_idles; /* the session layer's: idle clients */
+	struct deadlines requests;     /* the session layer's: query and idle transaction time-outs */
+	struct deadlines transactions; /* the session layer's: transaction time-outs */
+	struct task serve;
+	struct task burial;
+	struct greeting greeting; /* of the last server that logged in; empty: none did yet */
+	char *secret; /* password or stored secret for servers; NULL: none */
+	struct scram_keys keys;
+	unsigned clients; /* that belong to it */
+	unsigned active_clients;
+	unsigned canceling_clients; /* cancel requests that wait for their connection */
+	struct list active; /* clients by state, the session layer's nodes */
+	unsigned servers; /* connections, those that carry cancels excluded */
+	uint16_t next_host;
+	struct pool_stats stats;
+	struct pool_stats averaged; /* counters at the beginning of the averaging period */
+	struct pool_stats averages; /* per second, or per event for times */
+	bool evicting;
+};
+
+/* The pool of a database for a user; made if it is not there.  `user` is the server's. */
+struct pool *pool_get(struct database *database, const char *user);
+struct pool *pool_find(const struct database *database, const char *user);
+
+/*
+ * Closes all servers and frees the pool at the end of the turn.  It has no clients.
+ */
+void pool_close(struct pool *pool, const char *why);
+
+/* Closes all servers, also leased ones (KILL, removal). */
+void pool_close_all(struct pool *pool, const char *why);
+
+/* What to log in to servers with; copied.  Keys of a client's SCRAM login, or NULL. */
+void pool_credentials(struct pool *pool, const char *secret, const struct scram_keys *keys);
+
+/*
+ * Takes a server that meets holder->need at once if there is one and nobody waits longer; else
+ * the holder is queued, NULL is returned, and `leased` or `refused` follows.
+ */
+struct server *pool_lease(struct holder *holder);
+
+/* Leaves the queue; nothing happens if it does not wait. */
+void pool_stop_waiting(struct holder *holder);
+
+/*
+ * Gives a server back: the last ReadyForQuery said I and nothing is owed.  It becomes idle, does
+ * chores, waits for a cancel, or is closed.
+ */
+void pool_return(struct server *server);
+
+/* A server finished logging in, its chores, or its wait for a cancel: it may be leased. */
+void pool_server_ready(struct server *server);
+
+/*
+ * A server could not be had: no other is tried for a while.  If the server refused us (`final`),
+ * or there is no other host to wait for, those who wait are refused with this error.
+ */
+void pool_connect_failed(struct server *server, const char *sqlstate, const char *text, bool final);
+
+/* Takes a server out of its holder's hands; it must be closed or given back next. */
+void pool_detach(struct server *server);
+
+/* Something changed that those who wait may wait for: serves them at the end of the turn. */
+void pool_wake(struct pool *pool);
+
+/* Whether this server may serve a need: host, role, epoch, freshness. */
+bool pool_server_meets(const struct server *server, const struct need *need);
+
+/* Marks servers for closing: idle ones at once, others when they come back. */
+void pool_reconnect(struct pool *pool, const char *why);
+
+/* Closes idle servers at once (PAUSE). */
+void pool_close_idle(struct pool *pool, const char *why);
+
+/* Servers in a state, over all hosts. */
+unsigned pool_count(const struct pool *pool, enum server_state state);
+
+/* How long the longest waiting holder has waited, in microseconds. */
+usec_t pool_max_wait(const struct pool *pool);
+
+/* Brings hosts and settings up to date after a reload or a change in the cluster. */
+void pool_refresh(struct pool *pool);
+
+/* The facts about a host changed (role, health): closes what may not be used any more. */
+void pool_host_changed(struct pool *pool, struct host *host);
+
+#endif

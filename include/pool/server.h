@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_SERVER_H
+#define PGWEIR_POOL_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "io/deadline.h"
+#include "io/stream.h"
+#include "pool/parameters.h"
+#include "pool/pending.h"
+#include "pool/statement.h"
+#include "proto/startup.h"
+
+struct holder;
+struct pool;
+struct pool_host;
+struct server_login;
+
+enum server_state {
+	SERVER_CONNECTING,
+	SERVER_LOGIN,	  /* startup packet sent, no ReadyForQuery yet */
+	SERVER_CANCELING, /* carries a cancel request and nothing else */
+	SERVER_IDLE,
+	SERVER_LEASED, /* one holder */
+	SERVER_CHORES, /* our own queries: reset, check */
+	SERVER_HELD,   /* finished, but a cancel aimed at it still travels */
+	SERVER_CLOSED,
+	SERVER_STATES,
+};
+
+/* Copy mode as the server's replies tell it. */
+enum server_copy {
+	COPY_NONE,
+	COPY_IN,
+	COPY_OUT,
+	COPY_BOTH,
+};
+
+/* One connection to PostgreSQL. */
+struct server {
+	struct log_subject log;
+	struct list_node node; /* on its pool_host's list of this state */
+	struct stream stream;
+	struct task burial;
+	struct pool *pool;
+	struct pool_host *at;
+	struct holder *holder;	    /* while leased */
+	struct server_login *login; /* until logged in */
+	struct server *target;	    /* canceling: the server whose query is to be canceled */
+	uint64_t lease_number;	    /* canceling: the lease of the target that it is about */
+	uint64_t leases;	    /* counts leases */
+	uint64_t id;
+	usec_t connected_at; /* when it began to connect */
+	usec_t used_at;	     /* when it was leased or given back last */
+	usec_t request_at;   /* when the request that runs was sent */
+	struct deadline deadline; /* connecting, login, chores: gives up; idle: is closed */
+	struct parameters parameters;
+	struct pending pending;
+	struct prepared_set prepared;
+	const struct statement *unnamed; /* what the unnamed statement is for its holder */
+	uint32_t pid;
+	uint32_t key_len;
+	uint8_t key[CANCEL_KEY_MAX];
+	uint32_t epoch; /* of the host, when this connection was made or verified */
+	uint32_t pass;	/* bytes of a message under way that go through unseen */
+	uint16_t cancels; /* cancel requests aimed at it that still travel */
+	uint8_t state;
+	uint8_t copy;
+	char transaction;  /* of the last ReadyForQuery: I, T or E */
+	bool close_needed; /* is closed at the end of its lease */
+	bool used;	   /* has run a client's request since its last reset */
+	bool pass_drop;	   /* what goes through unseen is dropped */
+};
+
+/* Names of the states for SHOW and logs. */
+const char *server_state_name(enum server_state state);
+
+/* Whether a state may follow another; the setter refuses the rest in debug builds. */
+bool server_may_become(enum server_state from, enum server_state to);
+
+/* The one function that changes the state: moves the server to its list, logs the cause. */
+void server_become(struct server *server, enum server_state state, const char *cause);
+
+/*
+ * Begins a connection for a pool on one of its hosts; it becomes idle, or closes, later.  NULL
+ * if not even a socket could be had.
+ */
+struct server *server_connect(struct pool_host *at);
+
+/* Begins a connection that cancels what `target` runs now. */
+struct server *server_cancel(struct server *target);
+
+/*
+ * Closes: stops the stream, tells its holder (lost) if it has one, leaves all lists, frees itself
+ * at the end of the loop turn.  `why` is logged ("closing because: why").
+ */
+void server_close(struct server *server, const char *why);
+
+/* The same by its holder, who is not told: it knows. */
+void server_abandon(struct server *server, const char *why);
+
+/* A tracked parameter changed on the server. */
+void server_note_parameter(struct server *server, const char *name, const char *value);
+
+/* A cancel request aimed at it is through or given up. */
+void server_cancel_ended(struct server *server);
+
+/* Starts our own queries before the server may be leased again; it is idle afterwards. */
+void server_run_chores(struct server *server, const char *sql);
+
+/* Seconds since it began to connect. */
+int server_age(const struct server *server);
+
+#endif

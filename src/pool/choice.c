@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which hosts of a pool may serve a need, the best first.
+ *
+ * A plain database entry has hosts without roles: those with idle servers come first, and a new
+ * connection goes to the next in turn.  In a cluster a write has one host.  A read keeps to the
+ * replica that it read from last; another one is offered if it is fresher than what the client
+ * has seen.  When no replica fits, the fallback says what then.
+ */
+#include "pool/choice.h"
+
+#include "pool/database.h"
+
+static struct read_need read_need(const struct choice *choice, const struct host *host)
+{
+	const struct need *need = choice->need;
+	struct read_need read = {
+		.newer_than = need->written,
+		.max_lag = need->max_lag,
+		.zone = choice->pool->settings.zone,
+	};
+
+	if (host != need->host && need->seen > read.newer_than)
+		read.newer_than = need->seen;
+	return read;
+}
+
+static bool replica_fits(const struct choice *choice, const struct host *host)
+{
+	struct read_need need = read_need(choice, host);
+
+	return host->role == ROLE_REPLICA && host_takes_reads(host) &&
+	       host_is_fresh_enough(host, &need);
+}
+
+static bool any_fits(const struct choice *choice, const struct host *host)
+{
+	struct read_need need = read_need(choice, host);
+
+	return host_takes_reads(host) && host_is_fresh_enough(host, &need);
+}
+
+static bool primary_may_read(const struct need *need)
+{
+	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY;
+}
+
+bool choice_allows(const struct choice *choice, const struct pool_host *at)
+{
+	struct cluster *cluster = choice->pool->database->cluster;
+
+	if (at->removed)
+		return false;
+	if (!cluster->monitored)
+		return at->host->admin == ADMIN_ENABLED;
+	switch ((enum need_kind)choice->need->kind) {
+	case NEED_WRITE:
+		return host_takes_writes(at->host);
+	case NEED_ANY:
+		return any_fits(choice, at->host);
+	case NEED_READ:
+		return replica_fits(choice, at->host) ||
+		       (primary_may_read(choice->need) && choice->first == NULL &&
+			host_takes_writes(at->host));
+	}
+	return false;
+}
+
+static struct pool_host *find(const struct choice *choice, const struct host *host)
+{
+	return host != NULL ? pool_host_of(choice->pool, host) : NULL;
+}
+
+/* The replica of the last read if it still fits; else the cluster's choice. */
+static struct pool_host *best_replica(const struct choice *choice)
+{
+	struct pool_host *last = find(choice, choice->need->host);
+	struct read_need need = read_need(choice, NULL);
+	struct cluster *cluster = choice->pool->database->cluster;
+
+	if (last != NULL && replica_fits(choice, last->host))
+		return last;
+	if (choice->need->kind == NEED_ANY)
+		return find(choice, cluster_choose_any(cluster, &need, NULL));
+	return find(choice, cluster_choose_replica(cluster, &need, NULL));
+}
+
+void choice_begin(struct choice *choice, struct pool *pool, const struct need *need)
+{
+	choice->pool = pool;
+	choice->need = need;
+	choice->at = list_first(&pool->hosts);
+	choice->first = NULL;
+	choice->step = 0;
+}
+
+/* Without roles: hosts with idle servers, then the one whose turn it is. */
+static struct pool_host *next_plain(struct choice *choice)
+{
+	while (choice->at != NULL) {
+		struct pool_host *at = list_entry(choice->at, struct pool_host, node);
+
+		choice->at = list_next(choice->at);
+		if (!at->removed && at->servers[SERVER_IDLE].count != 0)
+			return at;
+	}
+	if (choice->step++ == 0)
+		return find(choice, cluster_primary(choice->pool->database->cluster));
+	return NULL;
+}
+
+/* Other hosts that fit and have a server free. */
+static struct pool_host *next_with_idle(struct choice *choice)
+{
+	while (choice->at != NULL) {
+		struct pool_host *at = list_entry(choice->at, struct pool_host, node);
+
+		choice->at = list_next(choice->at);
+		if (at == choice->first || at->removed || at->servers[SERVER_IDLE].count == 0)
+			continue;
+		if (choice->need->kind == NEED_ANY ? any_fits(choice, at->host)
+						   : replica_fits(choice, at->host))
+			return at;
+	}
+	return NULL;
+}
+
+static struct pool_host *fall_back(struct choice *choice)
+{
+	struct cluster *cluster = choice->pool->database->cluster;
+
+	if (choice->need->kind == NEED_READ && choice->need->max_lag != LAG_UNKNOWN)
+		cluster_want_fresh(cluster);
+	if (!primary_may_read(choice->need))
+		return NULL;
+	return find(choice, cluster_primary(cluster));
+}
+
+struct pool_host *choice_next(struct choice *choice)
+{
+	struct cluster *cluster = choice->pool->database->cluster;
+
+	if (!cluster->monitored)
+		return next_plain(choice);
+	if (choice->step++ > 0)
+		return choice->need->kind == NEED_WRITE || choice->first == NULL
+			       ? NULL
+			       : next_with_idle(choice);
+	if (choice->need->kind == NEED_WRITE)
+		return find(choice, cluster_primary(cluster));
+	choice->first = best_replica(choice);
+	return choice->first != NULL ? choice->first : fall_back(choice);
+}
+
+bool choice_host_is_useful(const struct pool_host *at)
+{
+	return !at->removed && (!at->host->cluster->monitored || host_takes_reads(at->host) ||
+				host_takes_writes(at->host));
+}

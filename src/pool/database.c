@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: ISC */
+/* The names that clients connect to, with their pools and the clusters behind them. */
+#include "pool/database.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pool/pool.h"
+
+static void describe(const struct log_subject *subject, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "D: %s", list_entry(subject, struct database, log)->name);
+}
+
+struct socket_options pooler_socket_options(const struct settings *settings)
+{
+	struct socket_options options = {
+		.keepalive = settings->tcp_keepalive,
+		.keepcnt = settings->tcp_keepcnt,
+		.keepidle = settings->tcp_keepidle,
+		.keepintvl = settings->tcp_keepintvl,
+		.user_timeout = settings->tcp_user_timeout,
+		.buffer = settings->tcp_socket_buffer,
+	};
+
+	return options;
+}
+
+/* ---- users ---- */
+
+struct pool_user *pooler_user(struct pooler *pooler, const char *name)
+{
+	uint64_t hash = map_hash(name, strlen(name));
+	struct pool_user *user = map_find(&pooler->users, hash);
+
+	if (user != NULL)
+		return user;
+	user = mem_zero(sizeof(*user));
+	user->name = mem_string(name);
+	map_add(&pooler->users, hash, user);
+	return user;
+}
+
+static void free_users(struct pooler *pooler)
+{
+	struct pool_user *user;
+	size_t at = 0;
+
+	while ((user = map_walk(&pooler->users, &at)) != NULL) {
+		free(user->name);
+		free(user);
+	}
+	map_done(&pooler->users);
+}
+
+/* ---- clusters ---- */
+
+static struct host_options *host_options(const struct config_host *hosts, unsigned count,
+					 const struct settings *settings)
+{
+	struct host_options *options = mem_zero(count * sizeof(*options));
+
+	for (unsigned i = 0; i < count; i++) {
+		options[i].name = hosts[i].host;
+		options[i].port = (uint16_t)hosts[i].port;
+		options[i].zone = settings->zone;
+		options[i].weight = 1;
+	}
+	return options;
+}
+
+/* The freshness samples must reach back as far as the most patient database allows. */
+static usec_t longest_lag(const struct config *config, const struct config_cluster *cluster)
+{
+	usec_t longest = cluster->settings.max_replica_lag;
+
+	for (unsigned i = 0; i < config->database_count; i++)
+		if (config->databases[i].cluster == cluster &&
+		    config->databases[i].settings.max_replica_lag > longest)
+			longest = config->databases[i].settings.max_replica_lag;
+	return longest;
+}
+
+static struct cluster_options monitored_options(const struct config *config,
+						const struct config_cluster *entry)
+{
+	struct cluster_options options = {
+		.name = entry->name,
+		.monitored = true,
+		.monitor_interval = entry->settings.monitor_interval,
+		.monitor_timeout = entry->settings.monitor_timeout,
+		.monitor_fall = entry->settings.monitor_fall,
+		.monitor_rise = entry->settings.monitor_rise,
+		.longest_lag = longest_lag(config, entry),
+		.monitor_user = entry->monitor_user,
+		.monitor_password = entry->monitor_password[0] != '\0' ? entry->monitor_password
+									: NULL,
+		.monitor_database = entry->monitor_dbname,
+	};
+
+	return options;
+}
+
+static struct pool_cluster *find_cluster(const struct pooler *pooler, const char *name)
+{
+	list_for_each(&pooler->clusters, node, after)
+	{
+		struct pool_cluster *cluster = list_entry(node, struct pool_cluster, node);
+
+		if (strcmp(cluster->cluster->name, name) == 0)
+			return cluster;
+	}
+	return NULL;
+}
+
+static void apply_cluster(struct pooler *pooler, const struct config_cluster *entry)
+{
+	struct cluster_options options = monitored_options(pooler->config, entry);
+	struct host_options *hosts = host_options(entry->hosts, entry->host_count, &entry->settings);
+	struct pool_cluster *known = find_cluster(pooler, entry->name);
+
+	if (known != NULL) {
+		cluster_reconfigure(known->cluster, &options, hosts, entry->host_count);
+	} else {
+		known = mem_zero(sizeof(*known));
+		known->cluster = cluster_new(pooler->loop, pooler->resolver, &options, hosts,
+					     entry->host_count);
+		list_append(&pooler->clusters, &known->node);
+	}
+	free(hosts);
+}
+
+static void drop_clusters(struct pooler *pooler, bool all)
+{
+	list_for_each(&pooler->clusters, node, after)
+	{
+		struct pool_cluster *known = list_entry(node, struct pool_cluster, node);
+
+		if (!all && config_cluster_find(pooler->config, known->cluster->name) != NULL)
+			continue;
+		list_remove(&known->node);
+		cluster_close(known->cluster);
+		free(known);
+	}
+}
+
+/* ---- databases ---- */
+
+/* Facts about hosts changed: servers that may not be used go, those who wait look again. */
+static void on_cluster_changed(struct cluster_watcher *watcher, struct cluster *cluster,
+			       unsigned changes)
+{
+	struct database *database = list_entry(watcher, struct database, watcher);
+
+	list_for_each(&database->pools, node, after)
+	{
+		struct pool *pool = list_entry(node, struct pool, node);
+
+		if (changes & CLUSTER_HOSTS)
+			pool_refresh(pool);
+		if (changes & (CLUSTER_ROLES | CLUSTER_HEALTH))
+			list_for_each(&cluster->hosts, host_node, after_host)
+				pool_host_changed(pool, list_entry(host_node, struct host, node));
+		pool_wake(pool);
+	}
+}
+
+static bool owns_cluster(const struct database *database)
+{
+	return !database->cluster->monitored;
+}
+
+static struct cluster_options plain_options(const struct database *database)
+{
+	struct cluster_options options = {
+		.name = database->name,
+		.monitored = false,
+		.balance = database->entry->load_balance_hosts == LOAD_BALANCE_DISABLE
+				   ? BALANCE_STICKY
+				   : BALANCE_ROUND_ROBIN,
+		.monitor_fall = 1,
+		.monitor_rise = 1,
+	};
+
+	return options;
+}
+
+static void leave_cluster(struct database *database)
+{
+	if (database->cluster == NULL)
+		return;
+	cluster_unwatch(&database->watcher);
+	if (owns_cluster(database))
+		cluster_close(database->cluster);
+	database->cluster = NULL;
+}
+
+/* Puts the database on the cluster that its entry says: a named one, or one of its own. */
+static void join_cluster(struct database *database)
+{
+	const struct config_database *entry = database->entry;
+	struct pooler *pooler = database->pooler;
+	struct cluster_options options;
+	struct host_options *hosts;
+
+	if (entry->cluster != NULL) {
+		struct cluster *cluster = find_cluster(pooler, entry->cluster->name)->cluster;
+
+		if (database->cluster == cluster)
+			return;
+		leave_cluster(database);
+		database->cluster = cluster;
+		cluster_watch(cluster, &database->watcher);
+		return;
+	}
+	options = plain_options(database);
+	hosts = host_options(entry->hosts, entry->host_count, &entry->settings);
+	if (database->cluster != NULL && owns_cluster(database)) {
+		cluster_reconfigure(database->cluster, &options, hosts, entry->host_count);
+	} else {
+		leave_cluster(database);
+		database->cluster = cluster_new(pooler->loop, pooler->resolver, &options, hosts,
+						entry->host_count);
+		cluster_watch(database->cluster, &database->watcher);
+	}
+	free(hosts);
+}
+
+/* A forced user's pool exists, and keeps its minimum, before the first client comes. */
+static void open_forced_pool(struct database *database)
+{
+	const struct config_database *entry = database->entry;
+	struct secret *secret;
+	struct pool *pool;
+
+	if (entry->user[0] == '\0')
+		return;
+	pool = pool_get(database, entry->user);
+	secret = secrets_find(&database->pooler->secrets, entry->user);
+	pool_credentials(pool,
+			 entry->password[0] != '\0' ? entry->password
+			 : secret != NULL	    ? secret->text
+						    : NULL,
+			 NULL);
+}
+
+static struct database *database_new(struct pooler *pooler, const char *name,
+				     const struct config_database *entry)
+{
+	struct database *database = mem_zero(sizeof(*database));
+
+	database->log.describe = describe;
+	database->pooler = pooler;
+	database->name = mem_string(name);
+	database->entry = entry;
+	database->config = config_ref(pooler->config);
+	database->watcher.on_changed = on_cluster_changed;
+	list_init(&database->pools);
+	list_append(&pooler->databases, &database->node);
+	join_cluster(database);
+	open_forced_pool(database);
+	return database;
+}
+
+static void close_pools(struct database *database, const char *why)
+{
+	list_for_each(&database->pools, node, after)
+	{
+		struct pool *pool = list_entry(node, struct pool, node);
+
+		if (pool->clients == 0)
+			pool_close(pool, why);
+		else
+			pool_close_all(pool, why);
+	}
+}
+
+/* Freed behind its pools, whose burial was posted before. */
+static void bury(struct task *task)
+{
+	struct database *database = list_entry(task, struct database, burial);
+
+	config_unref(database->config);
+	free(database->name);
+	free(database);
+}
+
+static void database_free(struct database *database)
+{
+	close_pools(database, "database removed");
+	assert(list_is_empty(&database->pools));
+	leave_cluster(database);
+	list_remove(&database->node);
+	database->burial.run = bury;
+	loop_bury(database->pooler->loop, &database->burial);
+}
+
+void database_forget(struct database *database)
+{
+	if (database->removed && database->clients == 0)
+		database_free(database);
+}
+
+struct database *database_existing(const struct pooler *pooler, const char *name)
+{
+	list_for_each(&pooler->databases, node, after)
+	{
+		struct database *database = list_entry(node, struct database, node);
+
+		if (strcmp(database->name, name) == 0 && !database->removed)
+			return database;
+	}
+	return NULL;
+}
+
+struct database *database_find(struct pooler *pooler, const char *name)
+{
+	struct database *database = database_existing(pooler, name);
+	const struct config_database *fallback = config_database_fallback(pooler->config);
+
+	if (database != NULL || fallback == NULL)
+		return database;
+	database = database_new(pooler, name, fallback);
+	database->automatic = true;
+	return database;
+}
+
+bool database_evict(struct database *database)
+{
+	struct server *idlest = NULL;
+
+	list_for_each(&database->pools, pool_node, after_pool)
+	{
+		struct pool *pool = list_entry(pool_node, struct pool, node);
+
+		list_for_each(&pool->hosts, host_node, after_host)
+		{
+			struct pool_host *at = list_entry(host_node, struct pool_host, node);
+			struct list_node *node = list_first(&at->servers[SERVER_IDLE]);
+			struct server *server;
+
+			if (node == NULL)
+				continue;
+			server = list_entry(node, struct server, node);
+			if (idlest == NULL || server->used_at < idlest->used_at)
+				idlest = server;
+		}
+	}
+	if (idlest == NULL)
+		return false;
+	server_close(idlest, "evicted");
+	return true;
+}
+
+void database_pause(struct database *database)
+{
+	database->paused = true;
+	list_for_each(&database->pools, node, after)
+		pool_close_idle(list_entry(node, struct pool, node), "pause mode");
+}
+
+void database_resume(struct database *database)
+{
+	database->paused = false;
+	list_for_each(&database->pools, node, after)
+		pool_wake(list_entry(node, struct pool, node));
+}
+
+bool database_is_quiet(const struct database *database)
+{
+	list_for_each(&database->pools, node, after)
+	{
+		const struct pool *pool = list_entry(node, struct pool, node);
+
+		if (pool_count(pool, SERVER_LEASED) + pool_count(pool, SERVER_CHORES) +
+			    pool_count(pool, SERVER_HELD) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* ---- the pooler ---- */
+
+bool pooler_load_secrets(struct pooler *pooler, const struct config *config, char *error,
+			 size_t size)
+{
+	struct secrets fresh = { 0 };
+
+	if (config->settings.auth_file[0] == '\0')
+		return true;
+	if (!secrets_load(&fresh, config->settings.auth_file, error, size)) {
+		secrets_done(&fresh);
+		return false;
+	}
+	secrets_done(&pooler->secrets);
+	pooler->secrets = fresh;
+	return true;
+}
+
+static void apply_config(struct pooler *pooler)
+{
+	const struct config *config = pooler->config;
+
+	for (unsigned i = 0; i < config->cluster_count; i++)
+		apply_cluster(pooler, &config->clusters[i]);
+	for (unsigned i = 0; i < config->database_count; i++)
+		if (database_existing(pooler, config->databases[i].name) == NULL)
+			database_new(pooler, config->databases[i].name, &config->databases[i]);
+	drop_clusters(pooler, false);
+}
+
+bool pooler_init(struct pooler *pooler, struct loop *loop, struct config *config, char *error,
+		 size_t size)
+{
+	const struct settings *settings = &config->settings;
+	struct resolver_options resolver = {
+		.max_ttl = settings->dns_max_ttl,
+		.negative_ttl = settings->dns_nxdomain_ttl,
+	};
+
+	memset(pooler, 0, sizeof(*pooler));
+	pooler->loop = loop;
+	list_init(&pooler->databases);
+	list_init(&pooler->clusters);
+	parameters_setup(settings->track_extra_parameters);
+	if (!pooler_load_secrets(pooler, config, error, size))
+		return false;
+	streams_init(&pooler->streams, loop, (uint32_t)settings->high_water,
+		     settings->io_batch == IO_BATCH_AUTO);
+	pooler->resolver = resolver_new(loop, &resolver);
+	pooler->config = config;
+	apply_config(pooler);
+	return true;
+}
+
+static void update_database(struct database *database, const struct config_database *entry)
+{
+	struct config *old = database->config;
+
+	database->config = config_ref(database->pooler->config);
+	database->entry = entry;
+	join_cluster(database);
+	open_forced_pool(database);
+	list_for_each(&database->pools, node, after)
+		pool_refresh(list_entry(node, struct pool, node));
+	config_unref(old);
+}
+
+static void remove_database(struct database *database)
+{
+	log_info(database, "removed from the configuration");
+	database->removed = true;
+	if (database->pooler->close_clients != NULL)
+		database->pooler->close_clients(database, "database removed");
+	close_pools(database, "database removed");
+	database_forget(database);
+}
+
+/* Servers of what changed in a way that matters to them are closed when they are free. */
+static void on_difference(void *arg, const struct config_difference *difference)
+{
+	struct pooler *pooler = arg;
+	struct database *database;
+	char line[512];
+
+	config_difference_format(difference, line, sizeof(line));
+	log_info(process, "%s", line);
+	if (difference->kind != CONFIG_DATABASE || difference->change != CONFIG_CHANGED ||
+	    difference->applies != RECONNECT)
+		return;
+	list_for_each(&pooler->databases, node, after)
+	{
+		database = list_entry(node, struct database, node);
+		if (strcmp(database->name, difference->name) != 0 &&
+		    !(database->automatic && strcmp(difference->name, "*") == 0))
+			continue;
+		list_for_each(&database->pools, pool_node, after_pool)
+			pool_reconnect(list_entry(pool_node, struct pool, node),
+				       "database configuration changed");
+	}
+}
+
+void pooler_reconfigure(struct pooler *pooler, struct config *config)
+{
+	struct config *old = pooler->config;
+	struct resolver_options resolver = {
+		.max_ttl = config->settings.dns_max_ttl,
+		.negative_ttl = config->settings.dns_nxdomain_ttl,
+	};
+
+	pooler->config = config;
+	pooler->streams.high_water = (uint32_t)config->settings.high_water;
+	resolver_reconfigure(pooler->resolver, &resolver);
+	for (unsigned i = 0; i < config->cluster_count; i++)
+		apply_cluster(pooler, &config->clusters[i]);
+	list_for_each(&pooler->databases, node, after)
+	{
+		struct database *database = list_entry(node, struct database, node);
+		const struct config_database *entry = config_database_find(config, database->name);
+
+		if (entry != NULL)
+			database->automatic = false;
+		else if (database->automatic)
+			entry = config_database_fallback(config);
+		if (database->removed)
+			continue;
+		if (entry != NULL)
+			update_database(database, entry);
+		else
+			remove_database(database);
+	}
+	config_diff(old, config, on_difference, pooler);
+	apply_config(pooler);
+	config_unref(old);
+}
+
+void pooler_done(struct pooler *pooler)
+{
+	struct list_node *node;
+
+	while ((node = list_first(&pooler->databases)) != NULL)
+		database_free(list_entry(node, struct database, node));
+	drop_clusters(pooler, true);
+	loop_end_turn(pooler->loop);
+	resolver_free(pooler->resolver);
+	secrets_done(&pooler->secrets);
+	free_users(pooler);
+	config_unref(pooler->config);
+	streams_done(&pooler->streams);
+	chunk_trim();
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+/* A server's login: from the startup packet to the first ReadyForQuery. */
+#include "pool/login.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/answer.h"
+#include "base/intern.h"
+#include "base/mem.h"
+#include "pool/database.h"
+#include "pool/pool.h"
+#include "pool/server.h"
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "proto/message.h"
+
+#define LOGIN_MESSAGE_MAX 65536
+
+/* What is only needed until the server is logged in. */
+struct server_login {
+	struct answer answer;
+	struct greeting greeting;
+	bool authenticated;
+};
+
+void greeting_add(struct greeting *greeting, const char *name, const char *value)
+{
+	struct greeting_parameter *parameter;
+
+	greeting->parameters = mem_grow(greeting->parameters, (greeting->count + 1) *
+								      sizeof(*greeting->parameters));
+	parameter = &greeting->parameters[greeting->count++];
+	parameter->name = intern_string(name);
+	parameter->value = intern_string(value);
+}
+
+void greeting_done(struct greeting *greeting)
+{
+	for (unsigned i = 0; i < greeting->count; i++) {
+		intern_unref(greeting->parameters[i].name);
+		intern_unref(greeting->parameters[i].value);
+	}
+	free(greeting->parameters);
+	memset(greeting, 0, sizeof(*greeting));
+}
+
+void login_free(struct server *server)
+{
+	if (server->login == NULL)
+		return;
+	answer_done(&server->login->answer);
+	greeting_done(&server->login->greeting);
+	free(server->login);
+	server->login = NULL;
+}
+
+static const char *database_name(const struct pool *pool)
+{
+	const char *name = pool->database->entry->dbname;
+
+	return name[0] != '\0' ? name : pool->database->name;
+}
+
+void login_begin(struct server *server)
+{
+	const struct config_database *entry = server->pool->database->entry;
+	struct text packet = { 0 };
+	struct writer writer;
+
+	server->login = mem_zero(sizeof(*server->login));
+	answer_begin(&server->login->answer, server->pool->user, server->pool->secret,
+		     &server->pool->keys);
+	writer_init_text(&writer, &packet);
+	startup_begin(&writer, 0);
+	startup_param(&writer, "user", server->pool->user);
+	startup_param(&writer, "database", database_name(server->pool));
+	for (unsigned i = 0; i < entry->parameter_count; i++)
+		startup_param(&writer, entry->parameters[i].name, entry->parameters[i].value);
+	startup_end(&writer);
+	stream_send(&server->stream, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
+}
+
+static void take_authentication(struct server *server, const struct message *message)
+{
+	struct answer *answer = &server->login->answer;
+	struct text packet = { 0 };
+	struct writer writer;
+	char why[160];
+
+	writer_init_text(&writer, &packet);
+	switch (answer_input(answer, message->body, message->body_len, &writer)) {
+	case AUTH_FAILED:
+	case AUTH_ELSEWHERE:
+		snprintf(why, sizeof(why), "server login failed: %s", answer->reason);
+		log_warn(server, "%s", why);
+		pool_connect_failed(server, SQLSTATE_INVALID_AUTHORIZATION, why, true);
+		server_close(server, why);
+		break;
+	case AUTH_OK:
+		server->login->authenticated = true;
+		break;
+	case AUTH_MORE:
+		if (packet.len != 0)
+			stream_send(&server->stream, packet.data, (uint32_t)packet.len);
+	}
+	if (packet.data != NULL)
+		mem_wipe(packet.data, packet.cap);
+	text_done(&packet);
+}
+
+static void take_parameter(struct server *server, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	const char *name = reader_cstring(&reader);
+	const char *value = reader_cstring(&reader);
+
+	if (reader.bad) {
+		server_close(server, "broken ParameterStatus");
+		return;
+	}
+	greeting_add(&server->login->greeting, name, value);
+	server_note_parameter(server, name, value);
+}
+
+static void take_key(struct server *server, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+
+	server->pid = reader_u32(&reader);
+	server->key_len = (uint32_t)reader_left(&reader);
+	if (reader.bad || server->key_len > CANCEL_KEY_MAX) {
+		server_close(server, "broken BackendKeyData");
+		return;
+	}
+	memcpy(server->key, reader_bytes(&reader, server->key_len), server->key_len);
+}
+
+/*
+ * Refused for what will pass (starting up, too many connections), those who wait go on waiting;
+ * refused for good, they are told in the server's own words.
+ */
+static void take_error(struct server *server, const struct message *message)
+{
+	struct error_fields fields;
+	char why[256];
+	bool passing;
+
+	if (!error_read(message->body, message->body_len, &fields)) {
+		server_close(server, "broken ErrorResponse");
+		return;
+	}
+	passing = error_is(&fields, SQLSTATE_CANNOT_CONNECT_NOW) ||
+		  error_is(&fields, SQLSTATE_TOO_MANY_CONNECTIONS) ||
+		  error_is(&fields, SQLSTATE_ADMIN_SHUTDOWN);
+	if (error_is(&fields, SQLSTATE_CANNOT_CONNECT_NOW))
+		host_evidence(server->at->host, EVIDENCE_STARTING_UP);
+	else if (error_is(&fields, SQLSTATE_ADMIN_SHUTDOWN))
+		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
+	log_warn(server, "server login failed: %s %s (%s)", fields.severity, fields.message,
+		 fields.sqlstate);
+	pool_connect_failed(server, fields.sqlstate, fields.message, !passing);
+	snprintf(why, sizeof(why), "login failed: %s", fields.message);
+	server_close(server, why);
+}
+
+static void finish(struct server *server)
+{
+	struct pool *pool = server->pool;
+	const char *query = pool->database->entry->connect_query;
+
+	greeting_done(&pool->greeting);
+	pool->greeting = server->login->greeting;
+	memset(&server->login->greeting, 0, sizeof(server->login->greeting));
+	login_free(server);
+	deadline_clear(&server->deadline);
+	server->at->retry_at = 0;
+	host_evidence(server->at->host, EVIDENCE_CONNECTED);
+	if (pool->settings.log_connections)
+		log_info(server, "new connection to server");
+	if (query[0] != '\0')
+		server_run_chores(server, query);
+	else
+		pool_server_ready(server);
+}
+
+static void take_message(struct server *server, const struct message *message)
+{
+	switch (message->type) {
+	case MSG_AUTHENTICATION:
+		take_authentication(server, message);
+		break;
+	case MSG_PARAMETER_STATUS:
+		take_parameter(server, message);
+		break;
+	case MSG_BACKEND_KEY_DATA:
+		take_key(server, message);
+		break;
+	case MSG_ERROR_RESPONSE:
+		take_error(server, message);
+		break;
+	case MSG_NOTICE_RESPONSE:
+	case MSG_NEGOTIATE_PROTOCOL_VERSION:
+		break;
+	case MSG_READY_FOR_QUERY:
+		if (!server->login->authenticated)
+			server_close(server, "ReadyForQuery before AuthenticationOk");
+		else
+			finish(server);
+		break;
+	default:
+		pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
+				    "server broke the protocol during login", false);
+		server_close(server, "unexpected message during login");
+	}
+}
+
+void login_input(struct server *server)
+{
+	while (server->state == SERVER_LOGIN && stream_available(&server->stream) > 0) {
+		struct message message;
+
+		switch (message_find(stream_data(&server->stream),
+				     stream_available(&server->stream), LOGIN_MESSAGE_MAX,
+				     &message)) {
+		case PEEK_SHORT:
+			stream_want(&server->stream, LOGIN_MESSAGE_MAX);
+			return;
+		case PEEK_BAD:
+			pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
+					    "server broke the protocol during login", false);
+			server_close(server, "broken message during login");
+			return;
+		case PEEK_OK:
+			take_message(server, &message);
+			if (server->state != SERVER_CLOSED)
+				stream_skip(&server->stream, message.len);
+		}
+	}
+}

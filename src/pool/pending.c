@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* Replies that a server still owes. */
+#include "pool/pending.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static uint32_t slot(const struct pending *pending, uint32_t i)
+{
+	return (pending->head + i) & (pending->capacity - 1);
+}
+
+void pending_done(struct pending *pending)
+{
+	free(pending->ring);
+	memset(pending, 0, sizeof(*pending));
+}
+
+static void grow(struct pending *pending)
+{
+	uint32_t capacity = pending->capacity != 0 ? pending->capacity * 2 : 16;
+	struct pending_entry *ring = mem_alloc(capacity * sizeof(*ring));
+
+	for (uint32_t i = 0; i < pending->count; i++)
+		ring[i] = pending->ring[slot(pending, i)];
+	free(pending->ring);
+	pending->ring = ring;
+	pending->capacity = capacity;
+	pending->head = 0;
+}
+
+void pending_push(struct pending *pending, enum pending_kind kind, enum pending_action action,
+		  uint8_t mark, void *subject)
+{
+	struct pending_entry *entry;
+
+	if (pending->count == pending->capacity)
+		grow(pending);
+	entry = &pending->ring[slot(pending, pending->count++)];
+	entry->kind = (uint8_t)kind;
+	entry->action = (uint8_t)action;
+	entry->mark = mark;
+	entry->subject = subject;
+	pending->syncs += pending_is_sync(kind);
+}
+
+struct pending_entry *pending_at(const struct pending *pending, uint32_t i)
+{
+	assert(i < pending->count);
+	return &pending->ring[slot(pending, i)];
+}
+
+struct pending_entry *pending_head(const struct pending *pending)
+{
+	return pending->count != 0 ? &pending->ring[pending->head] : NULL;
+}
+
+struct pending_entry pending_pop(struct pending *pending)
+{
+	struct pending_entry entry;
+
+	assert(pending->count != 0);
+	entry = pending->ring[pending->head];
+	pending->head = slot(pending, 1);
+	pending->count--;
+	pending->syncs -= pending_is_sync(entry.kind);
+	return entry;
+}
+
+bool pending_enter_copy(struct pending *pending)
+{
+	uint32_t kept = 1, i;
+
+	for (i = 1; i < pending->count; i++) {
+		struct pending_entry *entry = pending_at(pending, i);
+
+		if (entry->kind == PENDING_COPY_END)
+			break;
+		if (entry->kind == PENDING_SYNC) {
+			pending->syncs--;
+			continue;
+		}
+		*pending_at(pending, kept++) = *entry;
+	}
+	if (i == pending->count) {
+		pending->count = kept;
+		return true;
+	}
+	while (i < pending->count)
+		*pending_at(pending, kept++) = *pending_at(pending, i++);
+	pending->count = kept;
+	return false;
+}

@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The servers for one (database, user), and those who wait for one.
+ *
+ * There is one place of waiting: two queues, for those who need the primary and for the others,
+ * so that reads go on while writes are held.  Within a queue who came first is served first, as
+ * far as its need allows.  Whatever may end a wait posts the task `serve`.
+ */
+#include "pool/pool.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pool/choice.h"
+#include "pool/database.h"
+#include "proto/error.h"
+
+/* Connections of a pool to one host that are under way at a time. */
+#define CONNECTS_MAX 8
+
+static void serve(struct task *task);
+
+static void describe(const struct log_subject *subject, char *buffer, size_t size)
+{
+	const struct pool *pool = list_entry(subject, struct pool, log);
+
+	snprintf(buffer, size, "P: %s/%s", pool->database->name, pool->user);
+}
+
+void pool_wake(struct pool *pool)
+{
+	loop_post(pool->database->pooler->loop, &pool->serve);
+}
+
+unsigned pool_count(const struct pool *pool, enum server_state state)
+{
+	unsigned count = 0;
+
+	list_for_each(&pool->hosts, node, after)
+		count += list_entry(node, struct pool_host, node)->servers[state].count;
+	return count;
+}
+
+/* Those that are there or will be, without carriers of cancel requests. */
+static unsigned host_servers(const struct pool_host *at)
+{
+	unsigned count = 0;
+
+	for (int state = 0; state < SERVER_STATES; state++)
+		if (state != SERVER_CANCELING)
+			count += at->servers[state].count;
+	return count;
+}
+
+static unsigned host_unready(const struct pool_host *at)
+{
+	return at->servers[SERVER_CONNECTING].count + at->servers[SERVER_LOGIN].count;
+}
+
+/* ---- hosts ---- */
+
+static void on_connect_timeout(struct deadlines *deadlines, struct list_node *node)
+{
+	struct server *server = deadline_entry(node, struct server, deadline);
+
+	(void)deadlines;
+	if (server->state == SERVER_CANCELING) {
+		server_close(server, "cancel_wait_timeout");
+		return;
+	}
+	if (server->state != SERVER_CHORES) {
+		host_evidence(server->at->host, EVIDENCE_CONNECT_TIMEOUT);
+		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, "connect timeout", false);
+	}
+	server_close(server, server->state == SERVER_CHORES ? "test query timeout"
+							    : "connect timeout");
+}
+
+static void set_idle_deadline(struct server *server)
+{
+	const struct settings *settings = &server->pool->settings;
+	usec_t at = INT64_MAX;
+
+	if (settings->server_idle_timeout > 0)
+		at = server->used_at + settings->server_idle_timeout;
+	if (settings->server_lifetime > 0 &&
+	    server->connected_at + settings->server_lifetime < at)
+		at = server->connected_at + settings->server_lifetime;
+	if (at <= clock_now())
+		at = clock_now() + USEC_PER_SEC;
+	if (at != INT64_MAX)
+		deadline_set(&server->pool->idles, &server->deadline, at);
+}
+
+static bool is_too_old(const struct server *server)
+{
+	usec_t lifetime = server->pool->settings.server_lifetime;
+
+	return clock_now() - server->connected_at >= lifetime;
+}
+
+static void on_idle_timeout(struct deadlines *deadlines, struct list_node *node)
+{
+	struct server *server = deadline_entry(node, struct server, deadline);
+
+	(void)deadlines;
+	if (is_too_old(server))
+		server_close(server, "server lifetime over");
+	else if ((int)host_servers(server->at) > server->pool->settings.min_pool_size)
+		server_close(server, "server idle timeout");
+	else
+		set_idle_deadline(server);
+}
+
+static void on_retry(struct deadlines *deadlines, struct list_node *node)
+{
+	(void)deadlines;
+	pool_wake(deadline_entry(node, struct pool_host, retry)->pool);
+}
+
+static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
+{
+	struct holder *holder = deadline_entry(node, struct holder, waiting);
+	struct pool *pool = holder->pool;
+	char text[256];
+
+	(void)deadlines;
+	if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
+	    cluster_primary(pool->database->cluster) == NULL)
+		snprintf(text, sizeof(text), "query_wait_timeout: %s",
+			 cluster_why_no_primary(pool->database->cluster));
+	else
+		snprintf(text, sizeof(text), "query_wait_timeout");
+	pool_stop_waiting(holder);
+	holder->calls->refused(holder, SQLSTATE_QUERY_CANCELED, text);
+}
+
+static struct pool_host *host_add(struct pool *pool, struct host *host)
+{
+	struct pool_host *at = mem_zero(sizeof(*at));
+
+	at->pool = pool;
+	at->host = host_ref(host);
+	for (int state = 0; state < SERVER_STATES; state++)
+		list_init(&at->servers[state]);
+	list_append(&pool->hosts, &at->node);
+	return at;
+}
+
+static void host_free(struct pool_host *at)
+{
+	deadline_clear(&at->retry);
+	list_remove(&at->node);
+	host_unref(at->host);
+	free(at);
+}
+
+struct pool_host *pool_host_of(const struct pool *pool, const struct host *host)
+{
+	list_for_each(&pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (at->host == host)
+			return at;
+	}
+	return NULL;
+}
+
+/* Hosts follow those of the cluster; one that left it goes when its servers are gone. */
+static void refresh_hosts(struct pool *pool)
+{
+	list_for_each(&pool->database->cluster->hosts, node, after)
+	{
+		struct host *host = list_entry(node, struct host, node);
+
+		if (pool_host_of(pool, host) == NULL)
+			host_add(pool, host);
+	}
+	list_for_each(&pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		at->removed = at->host->admin == ADMIN_REMOVED ||
+			      at->host->cluster != pool->database->cluster;
+		if (at->removed && host_servers(at) + at->servers[SERVER_CANCELING].count == 0)
+			host_free(at);
+	}
+}
+
+/* ---- the pool ---- */
+
+struct pool *pool_find(const struct database *database, const char *user)
+{
+	list_for_each(&database->pools, node, after)
+	{
+		struct pool *pool = list_entry(node, struct pool, node);
+
+		if (strcmp(pool->user, user) == 0)
+			return pool;
+	}
+	return NULL;
+}
+
+struct pool *pool_get(struct database *database, const char *user)
+{
+	struct loop *loop = database->pooler->loop;
+	struct pool *pool = pool_find(database, user);
+
+	if (pool != NULL)
+		return pool;
+	pool = mem_zero(sizeof(*pool));
+	pool->log.describe = describe;
+	pool->database = database;
+	pool->user = mem_string(user);
+	pool->serve.run = serve;
+	list_init(&pool->hosts);
+	list_init(&pool->active);
+	for (int i = 0; i < POOL_QUEUES; i++)
+		list_init(&pool->queues[i]);
+	deadlines_init(&pool->waits, loop, on_wait_timeout);
+	deadlines_init(&pool->connects, loop, on_connect_timeout);
+	deadlines_init(&pool->idles, loop, on_idle_timeout);
+	deadlines_init(&pool->retries, loop, on_retry);
+	deadlines_init(&pool->client_idles, loop, NULL);
+	deadlines_init(&pool->requests, loop, NULL);
+	deadlines_init(&pool->transactions, loop, NULL);
+	list_append(&database->pools, &pool->node);
+	pool_refresh(pool);
+	return pool;
+}
+
+static void bury(struct task *task)
+{
+	struct pool *pool = list_entry(task, struct pool, burial);
+	struct list_node *node;
+
+	task_cancel(&pool->serve);
+	while ((node = list_first(&pool->hosts)) != NULL)
+		host_free(list_entry(node, struct pool_host, node));
+	deadlines_done(&pool->waits);
+	deadlines_done(&pool->connects);
+	deadlines_done(&pool->idles);
+	deadlines_done(&pool->retries);
+	deadlines_done(&pool->client_idles);
+	deadlines_done(&pool->requests);
+	deadlines_done(&pool->transactions);
+	greeting_done(&pool->greeting);
+	if (pool->secret != NULL)
+		mem_wipe(pool->secret, strlen(pool->secret));
+	free(pool->secret);
+	mem_wipe(&pool->keys, sizeof(pool->keys));
+	config_unref(pool->config);
+	free(pool->user);
+	free(pool);
+}
+
+static void close_servers(struct pool *pool, unsigned states, const char *why)
+{
+	list_for_each(&pool->hosts, host_node, after_host)
+	{
+		struct pool_host *at = list_entry(host_node, struct pool_host, node);
+
+		for (int state = 0; state < SERVER_CLOSED; state++) {
+			struct list_node *node;
+
+			while ((states & (1u << state)) != 0 &&
+			       (node = list_first(&at->servers[state])) != NULL)
+				server_close(list_entry(node, struct server, node), why);
+		}
+	}
+}
+
+void pool_close_all(struct pool *pool, const char *why)
+{
+	close_servers(pool, ~0u, why);
+}
+
+void pool_close(struct pool *pool, const char *why)
+{
+	assert(pool->clients == 0);
+	pool_close_all(pool, why);
+	list_remove(&pool->node);
+	pool->burial.run = bury;
+	loop_bury(pool->database->pooler->loop, &pool->burial);
+}
+
+void pool_refresh(struct pool *pool)
+{
+	struct database *database = pool->database;
+	struct config *old = pool->config;
+
+	pool->config = config_ref(database->config);
+	config_effective(pool->config, database->entry, pool->user, &pool->settings);
+	config_unref(old);
+	refresh_hosts(pool);
+	pool_wake(pool);
+}
+
+void pool_credentials(struct pool *pool, const char *secret, const struct scram_keys *keys)
+{
+	bool same = (secret == NULL) == (pool->secret == NULL) &&
+		    (secret == NULL || strcmp(secret, pool->secret) == 0);
+
+	if (!same) {
+		if (pool->secret != NULL)
+			mem_wipe(pool->secret, strlen(pool->secret));
+		free(pool->secret);
+		pool->secret = secret != NULL ? mem_string(secret) : NULL;
+		memset(&pool->keys, 0, sizeof(pool->keys));
+	}
+	if (keys != NULL && keys->salt_len != 0)
+		pool->keys = *keys;
+}
+
+/* ---- leases ---- */
+
+static int queue_of(const struct need *need)
+{
+	return need->kind == NEED_WRITE ? 0 : 1;
+}
+
+static void attach(struct server *server, struct holder *holder)
+{
+	struct pool *pool = server->pool;
+
+	deadline_clear(&server->deadline);
+	server->holder = holder;
+	holder->server = server;
+	server->leases++;
+	server->used_at = clock_now();
+	server->epoch = server->at->host->epoch;
+	server->unnamed = NULL;
+	server->at->host->leased++;
+	server_become(server, SERVER_LEASED, "leased");
+	pool->stats.server_assignments++;
+	if (holder->wait_since != 0)
+		pool->stats.wait_usec += (uint64_t)(clock_now() - holder->wait_since);
+	holder->wait_since = 0;
+}
+
+void pool_detach(struct server *server)
+{
+	struct holder *holder = server->holder;
+
+	if (holder == NULL)
+		return;
+	server->holder = NULL;
+	holder->server = NULL;
+	server->at->host->leased--;
+}
+
+static const char *check_query(const struct settings *settings)
+{
+	return strcmp(settings->server_check_query, "<empty>") == 0 ? ""
+								     : settings->server_check_query;
+}
+
+static bool wants_check(const struct server *server)
+{
+	const struct settings *settings = &server->pool->settings;
+
+	return settings->server_check_query[0] != '\0' &&
+	       clock_now() - server->used_at >= settings->server_check_delay;
+}
+
+/*
+ * An idle server on this host that can be leased at once.  One that rested for long is checked
+ * first: its chores end in another turn.
+ */
+static struct server *take_idle(struct pool_host *at)
+{
+	struct list *idle = &at->servers[SERVER_IDLE];
+
+	while (!list_is_empty(idle)) {
+		struct list_node *node = at->pool->settings.server_round_robin ? list_first(idle)
+									      : list_last(idle);
+		struct server *server = list_entry(node, struct server, node);
+
+		if (server->close_needed || !host_keeps_leases(at->host, server->epoch)) {
+			server_close(server, "not usable any more");
+		} else if (wants_check(server)) {
+			deadline_clear(&server->deadline);
+			server->used_at = clock_now();
+			server_run_chores(server, check_query(&at->pool->settings));
+		} else {
+			return server;
+		}
+	}
+	return NULL;
+}
+
+static struct server *find_server(struct pool *pool, const struct need *need,
+				  struct pool_host **best)
+{
+	struct choice choice;
+	struct pool_host *at;
+
+	*best = NULL;
+	choice_begin(&choice, pool, need);
+	while ((at = choice_next(&choice)) != NULL) {
+		struct server *server = take_idle(at);
+
+		if (server != NULL)
+			return server;
+		if (*best == NULL)
+			*best = at;
+	}
+	return NULL;
+}
+
+static bool may_lease(const struct pool *pool)
+{
+	return !pool->database->paused && !pool->database->pooler->paused;
+}
+
+struct server *pool_lease(struct holder *holder)
+{
+	struct pool *pool = holder->pool;
+	struct list *queue = &pool->queues[queue_of(&holder->need)];
+	struct pool_host *best;
+	usec_t timeout = pool->settings.query_wait_timeout;
+
+	assert(holder->server == NULL && holder->wait_since == 0);
+	if (list_is_empty(queue) && may_lease(pool)) {
+		struct server *server = find_server(pool, &holder->need, &best);
+
+		if (server != NULL) {
+			attach(server, holder);
+			return server;
+		}
+	}
+	holder->wait_since = clock_now();
+	list_append(queue, &holder->node);
+	if (timeout > 0)
+		deadline_set(&pool->waits, &holder->waiting, clock_now() + timeout);
+	pool_wake(pool);
+	return NULL;
+}
+
+void pool_stop_waiting(struct holder *holder)
+{
+	if (!list_has(&holder->node))
+		return;
+	list_remove(&holder->node);
+	deadline_clear(&holder->waiting);
+	holder->wait_since = 0;
+}
+
+bool pool_server_meets(const struct server *server, const struct need *need)
+{
+	struct choice choice;
+
+	if (server->close_needed || !host_keeps_leases(server->at->host, server->epoch))
+		return false;
+	choice_begin(&choice, server->pool, need);
+	return choice_allows(&choice, server->at);
+}
+
+static void rest(struct server *server, const char *cause)
+{
+	struct pool *pool = server->pool;
+
+	server_become(server, SERVER_IDLE, cause);
+	server->used_at = clock_now();
+	set_idle_deadline(server);
+	if (pool->queues[0].count + pool->queues[1].count != 0)
+		pool_wake(pool);
+}
+
+static const char *why_to_close(const struct server *server)
+{
+	const struct pool *pool = server->pool;
+
+	if (server->close_needed)
+		return "database configuration changed";
+	if (server->at->removed)
+		return "host removed from the configuration";
+	if (!host_keeps_leases(server->at->host, server->epoch))
+		return "host changed its role";
+	if (is_too_old(server))
+		return "server lifetime over";
+	if (pool->database->paused || pool->database->pooler->paused)
+		return "pause mode";
+	return NULL;
+}
+
+void pool_return(struct server *server)
+{
+	const struct settings *settings = &server->pool->settings;
+	const char *why = why_to_close(server);
+
+	assert(pending_is_empty(&server->pending) && server->transaction == 'I');
+	pool_detach(server);
+	if (why != NULL)
+		server_close(server, why);
+	else if (server->cancels != 0)
+		server_become(server, SERVER_HELD, "a cancel request travels");
+	else if (server->used && settings->server_reset_query[0] != '\0' &&
+		 (settings->pool_mode == POOL_MODE_SESSION ||
+		  settings->server_reset_query_always)) {
+		server->used = false;
+		server_run_chores(server, settings->server_reset_query);
+	} else {
+		rest(server, "returned");
+	}
+}
+
+void pool_server_ready(struct server *server)
+{
+	const char *why = why_to_close(server);
+
+	deadline_clear(&server->deadline);
+	if (why != NULL && server->state != SERVER_LOGIN)
+		server_close(server, why);
+	else
+		rest(server, "ready");
+	pool_wake(server->pool);
+}
+
+/* ---- those who wait ---- */
+
+/* Room for one more: the limits of the pool, of the database, of the user. */
+static bool may_connect(struct pool_host *at, usec_t longest_wait)
+{
+	struct pool *pool = at->pool;
+	const struct settings *settings = &pool->settings;
+	struct pool_user *user = pooler_user(pool->database->pooler, pool->user);
+	unsigned have = database_is_split(pool->database) ? host_servers(at) : pool->servers;
+	unsigned limit = (unsigned)settings->default_pool_size;
+
+	if (at->removed || clock_now() < at->retry_at || host_unready(at) >= CONNECTS_MAX)
+		return false;
+	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
+		limit += (unsigned)settings->reserve_pool_size;
+	if (settings->default_pool_size > 0 && have >= limit)
+		return false;
+	if (settings->max_db_connections > 0 &&
+	    pool->database->servers >= (unsigned)settings->max_db_connections &&
+	    !database_evict(pool->database))
+		return false;
+	if (settings->max_user_connections > 0 &&
+	    user->servers >= (unsigned)settings->max_user_connections)
+		return false;
+	return true;
+}
+
+static void set_retry(struct pool_host *at, usec_t moment)
+{
+	if (!list_has(&at->retry.node) || at->retry.at > moment)
+		deadline_set(&at->pool->retries, &at->retry, moment);
+}
+
+/* Opens what those in the queues would use, beyond what is already on its way. */
+static void connect_wanted(struct pool *pool)
+{
+	usec_t longest = pool_max_wait(pool);
+
+	list_for_each(&pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+		unsigned coming = host_unready(at) + at->servers[SERVER_CHORES].count;
+
+		for (; at->wanted > coming && may_connect(at, longest); coming++)
+			if (server_connect(at) == NULL)
+				break;
+		if (at->wanted > coming && clock_now() < at->retry_at)
+			set_retry(at, at->retry_at);
+		else if (at->wanted > 0 && pool->settings.reserve_pool_size > 0 &&
+			 longest < pool->settings.reserve_pool_timeout)
+			set_retry(at, clock_now() + pool->settings.reserve_pool_timeout - longest);
+		at->wanted = 0;
+	}
+}
+
+/* Keeps min_pool_size servers while there is somebody to use them. */
+static void keep_minimum(struct pool *pool)
+{
+	bool used = pool->clients > 0 || pool->database->entry->user[0] != '\0';
+
+	if (!used || pool->settings.min_pool_size <= 0 || !may_lease(pool))
+		return;
+	list_for_each(&pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (host_servers(at) < (unsigned)pool->settings.min_pool_size &&
+		    choice_host_is_useful(at) && at->wanted == 0)
+			at->wanted = (unsigned)pool->settings.min_pool_size - host_servers(at) +
+				     host_unready(at);
+	}
+}
+
+static void refuse_no_replica(struct holder *holder)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "no replica of cluster %s is up and fresh enough (max_replica_lag)",
+		 holder->pool->database->cluster->name);
+	pool_stop_waiting(holder);
+	holder->calls->refused(holder, SQLSTATE_CANNOT_CONNECT_NOW, text);
+}
+
+/* Serves the first in a queue who can be; false if nobody can. */
+static bool serve_queue(struct pool *pool, int number)
+{
+	bool any = false;
+
+	list_for_each(&pool->queues[number], node, after)
+	{
+		struct holder *holder = list_entry(node, struct holder, node);
+		struct pool_host *best;
+		struct server *server = find_server(pool, &holder->need, &best);
+
+		if (server != NULL) {
+			usec_t since = holder->wait_since;
+
+			pool_stop_waiting(holder);
+			holder->wait_since = since;
+			attach(server, holder);
+			holder->calls->leased(holder, server);
+			any = true;
+		} else if (best != NULL) {
+			best->wanted++;
+			if (number == 0 && best->wanted > CONNECTS_MAX)
+				break; /* all who follow need the same */
+		} else if (holder->need.kind == NEED_READ && holder->need.fallback == FALLBACK_ERROR) {
+			refuse_no_replica(holder);
+		} else if (number == 0) {
+			break;
+		}
+	}
+	return any;
+}
+
+/*
+ * The queues take turns by who waits longest at their head, so that reads that fall back to the
+ * primary do not overtake writes for ever.
+ */
+static void serve(struct task *task)
+{
+	struct pool *pool = list_entry(task, struct pool, serve);
+	int first = 0;
+
+	if (!may_lease(pool))
+		return;
+	refresh_hosts(pool);
+	if (pool->queues[0].count != 0 && pool->queues[1].count != 0) {
+		struct holder *a = list_entry(list_first(&pool->queues[0]), struct holder, node);
+		struct holder *b = list_entry(list_first(&pool->queues[1]), struct holder, node);
+
+		first = a->wait_since <= b->wait_since ? 0 : 1;
+	}
+	serve_queue(pool, first);
+	serve_queue(pool, 1 - first);
+	keep_minimum(pool);
+	connect_wanted(pool);
+}
+
+usec_t pool_max_wait(const struct pool *pool)
+{
+	usec_t longest = 0;
+
+	for (int i = 0; i < POOL_QUEUES; i++) {
+		struct list_node *node = list_first(&pool->queues[i]);
+
+		if (node != NULL) {
+			usec_t wait = clock_now() - list_entry(node, struct holder, node)->wait_since;
+
+			longest = wait > longest ? wait : longest;
+		}
+	}
+	return longest;
+}
+
+static void refuse_all(struct pool *pool, const char *sqlstate, const char *text)
+{
+	for (int i = 0; i < POOL_QUEUES; i++) {
+		struct list_node *node;
+
+		while ((node = list_first(&pool->queues[i])) != NULL) {
+			struct holder *holder = list_entry(node, struct holder, node);
+
+			pool_stop_waiting(holder);
+			holder->calls->refused(holder, sqlstate, text);
+		}
+	}
+}
+
+/* Whether some server works, so that those who wait have something to wait for. */
+static bool has_working_server(const struct pool *pool)
+{
+	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
+		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) != 0;
+}
+
+static bool another_host_may_do(const struct pool_host *failed)
+{
+	list_for_each(&failed->pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (at != failed && !at->removed && clock_now() >= at->retry_at)
+			return true;
+	}
+	return false;
+}
+
+void pool_connect_failed(struct server *server, const char *sqlstate, const char *text, bool final)
+{
+	struct pool *pool = server->pool;
+	char why[320];
+
+	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
+	set_retry(server->at, server->at->retry_at);
+	pool_wake(pool);
+	if (has_working_server(pool))
+		return;
+	if (final) {
+		refuse_all(pool, sqlstate, text);
+		return;
+	}
+	if (database_is_split(pool->database) || another_host_may_do(server->at) ||
+	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
+		return;
+	snprintf(why, sizeof(why),
+		 "server login has been failing, cached error: %s (server_login_retry)", text);
+	refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, why);
+}
+
+/* ---- the operator, and the cluster ---- */
+
+void pool_close_idle(struct pool *pool, const char *why)
+{
+	close_servers(pool, 1u << SERVER_IDLE, why);
+}
+
+void pool_reconnect(struct pool *pool, const char *why)
+{
+	list_for_each(&pool->hosts, host_node, after_host)
+	{
+		struct pool_host *at = list_entry(host_node, struct pool_host, node);
+
+		for (int state = 0; state < SERVER_CLOSED; state++)
+			list_for_each(&at->servers[state], node, after)
+				list_entry(node, struct server, node)->close_needed =
+					state != SERVER_CANCELING;
+	}
+	greeting_done(&pool->greeting);
+	pool_close_idle(pool, why);
+	pool_wake(pool);
+}
+
+/*
+ * A host lost its role or is gone: its servers of an epoch that does not hold any more are closed
+ * if nobody uses them, and broken if somebody does.
+ */
+void pool_host_changed(struct pool *pool, struct host *host)
+{
+	struct pool_host *at = pool_host_of(pool, host);
+
+	if (at == NULL)
+		return;
+	if (host->health == HEALTH_UP)
+		at->retry_at = 0;
+	for (int state = 0; state < SERVER_CLOSED; state++) {
+		if (state == SERVER_CANCELING)
+			continue;
+		list_for_each(&at->servers[state], node, after)
+		{
+			struct server *server = list_entry(node, struct server, node);
+
+			if (!host_keeps_leases(host, server->epoch))
+				server_close(server, "host lost its role");
+		}
+	}
+	pool_wake(pool);
+}

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection to PostgreSQL: its states, its socket, and its input while nobody holds it.
+ * While it is leased its holder reads its messages.
+ */
+#include "pool/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/slab.h"
+#include "io/socket.h"
+#include "pool/database.h"
+#include "pool/login.h"
+#include "pool/pool.h"
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "proto/message.h"
+#include "proto/tag.h"
+
+/* Messages that we read ourselves are not longer than this; longer ones end the connection. */
+#define OWN_MESSAGE_MAX 65536
+
+static struct slab slab;
+
+static const char *const state_names[SERVER_STATES] = {
+	[SERVER_CONNECTING] = "connecting", [SERVER_LOGIN] = "login",
+	[SERVER_CANCELING] = "active_cancel", [SERVER_IDLE] = "idle",
+	[SERVER_LEASED] = "active",	    [SERVER_CHORES] = "tested",
+	[SERVER_HELD] = "being_canceled",   [SERVER_CLOSED] = "closed",
+};
+
+#define TO(state) (1u << (state))
+static const unsigned moves[SERVER_STATES] = {
+	[SERVER_CONNECTING] = TO(SERVER_LOGIN) | TO(SERVER_CLOSED),
+	[SERVER_LOGIN] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
+	[SERVER_CANCELING] = TO(SERVER_CLOSED),
+	[SERVER_IDLE] = TO(SERVER_LEASED) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
+	[SERVER_LEASED] =
+		TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_HELD) | TO(SERVER_CLOSED),
+	[SERVER_CHORES] = TO(SERVER_IDLE) | TO(SERVER_CLOSED),
+	[SERVER_HELD] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
+	[SERVER_CLOSED] = 0,
+};
+
+const char *server_state_name(enum server_state state)
+{
+	return state_names[state];
+}
+
+bool server_may_become(enum server_state from, enum server_state to)
+{
+	return (moves[from] & TO(to)) != 0;
+}
+
+void server_become(struct server *server, enum server_state state, const char *cause)
+{
+#ifdef PGWEIR_DEBUG
+	assert(server_may_become(server->state, state));
+#endif
+	log_noise(server, "%s -> %s: %s", state_names[server->state], state_names[state], cause);
+	list_remove(&server->node);
+	server->state = (uint8_t)state;
+	if (state != SERVER_CLOSED)
+		list_append(&server->at->servers[state], &server->node);
+}
+
+int server_age(const struct server *server)
+{
+	return (int)((clock_now() - server->connected_at) / USEC_PER_SEC);
+}
+
+static void describe(const struct log_subject *subject, char *buffer, size_t size)
+{
+	const struct server *server = list_entry(subject, struct server, log);
+
+	snprintf(buffer, size, "S-%llu: %s/%s@%s:%u", (unsigned long long)server->id,
+		 server->pool->database->name, server->pool->user, server->at->host->name,
+		 server->at->host->port);
+}
+
+static void bury(struct task *task)
+{
+	struct server *server = list_entry(task, struct server, burial);
+
+	pending_done(&server->pending);
+	slab_free(&slab, server);
+}
+
+static void count_connection(struct server *server, int by)
+{
+	struct pool *pool = server->pool;
+
+	server->at->host->connections += (unsigned)by;
+	if (server->target != NULL)
+		return;
+	pool->servers += (unsigned)by;
+	pool->database->servers += (unsigned)by;
+	pool->database->pooler->servers += (unsigned)by;
+	pooler_user(pool->database->pooler, pool->user)->servers += (unsigned)by;
+}
+
+/* A cancel request is carried by a connection of its own; its target waits until that is gone. */
+static void end_cancel(struct server *server)
+{
+	struct server *target = server->target;
+
+	server->target = NULL;
+	if (target != NULL)
+		server_cancel_ended(target);
+}
+
+/* The cancels that travel to a server that goes away have no target any more. */
+static void orphan_cancels(struct server *server)
+{
+	if (server->cancels == 0)
+		return;
+	list_for_each(&server->at->servers[SERVER_CANCELING], node, after)
+	{
+		struct server *carrier = list_entry(node, struct server, node);
+
+		if (carrier->target == server)
+			carrier->lease_number = 0; /* matches no lease: it will send nothing */
+		if (carrier->target == server)
+			carrier->target = NULL;
+	}
+	server->cancels = 0;
+}
+
+void server_close(struct server *server, const char *why)
+{
+	struct pool *pool = server->pool;
+	bool carries_cancel = server->state == SERVER_CANCELING;
+
+	if (server->state == SERVER_CLOSED)
+		return;
+	if (server->holder != NULL) {
+		struct holder *holder = server->holder;
+
+		holder->calls->lost(holder, server, why);
+		pool_detach(server);
+	}
+	if (!carries_cancel && pool->settings.log_disconnections)
+		log_info(server, "closing because: %s (age=%ds)", why, server_age(server));
+	if (server->state == SERVER_IDLE) {
+		struct writer writer;
+		uint8_t farewell[8];
+
+		writer_init(&writer, farewell, sizeof(farewell));
+		compose_terminate(&writer);
+		stream_send(&server->stream, farewell, (uint32_t)writer.len);
+	}
+	server_become(server, SERVER_CLOSED, why);
+	deadline_clear(&server->deadline);
+	stream_finish(&server->stream);
+	orphan_cancels(server);
+	if (carries_cancel) {
+		server->at->host->connections--;
+		end_cancel(server);
+	} else {
+		count_connection(server, -1);
+	}
+	login_free(server);
+	parameters_done(&server->parameters);
+	prepared_set_clear(&server->prepared);
+	server->burial.run = bury;
+	loop_bury(pool->database->pooler->loop, &server->burial);
+	pool_wake(pool);
+}
+
+void server_abandon(struct server *server, const char *why)
+{
+	pool_detach(server);
+	server_close(server, why);
+}
+
+void server_note_parameter(struct server *server, const char *name, const char *value)
+{
+	int index = parameter_index(name);
+
+	if (index >= 0)
+		parameters_set(&server->parameters, index, value);
+}
+
+void server_cancel_ended(struct server *server)
+{
+	assert(server->cancels > 0);
+	server->cancels--;
+	if (server->state == SERVER_HELD && server->cancels == 0)
+		pool_return(server);
+}
+
+/* PostgreSQL says that it is going, outside of any request. */
+static void take_fatal(struct server *server, const struct error_fields *fields)
+{
+	char why[256];
+
+	if (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) || error_is(fields, SQLSTATE_CRASH_SHUTDOWN))
+		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
+	snprintf(why, sizeof(why), "%s (%s)", fields->message, fields->sqlstate);
+	server_close(server, why);
+}
+
+static void take_parameter(struct server *server, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	const char *name = reader_cstring(&reader);
+	const char *value = reader_cstring(&reader);
+
+	if (!reader.bad)
+		server_note_parameter(server, name, value);
+}
+
+/* The reset query may have removed the prepared statements. */
+static void take_tag(struct server *server, const struct message *message)
+{
+	switch (tag_read(message->body, message->body_len, NULL)) {
+	case TAG_DISCARD_ALL:
+	case TAG_DEALLOCATE_ALL:
+		prepared_set_clear(&server->prepared);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Replies to our own queries; an error among them costs the connection. */
+static void take_own_reply(struct server *server, const struct message *message)
+{
+	struct error_fields fields;
+
+	switch (message->type) {
+	case MSG_PARAMETER_STATUS:
+		take_parameter(server, message);
+		break;
+	case MSG_ERROR_RESPONSE:
+		if (!error_read(message->body, message->body_len, &fields)) {
+			server_close(server, "broken ErrorResponse");
+		} else if (error_is_fatal(&fields)) {
+			take_fatal(server, &fields);
+		} else if (server->state == SERVER_CHORES) {
+			log_warn(server, "own query failed: %s (%s)", fields.message,
+				 fields.sqlstate);
+			server_close(server, "reset or check query failed");
+		} else {
+			server_close(server, "unexpected error while idle");
+		}
+		break;
+	case MSG_READY_FOR_QUERY:
+		if (server->state != SERVER_CHORES || message->body_len != 1) {
+			server_close(server, "unexpected ReadyForQuery");
+		} else if (message->body[0] != 'I') {
+			server_close(server, "reset or check query left a transaction open");
+		} else {
+			server->transaction = 'I';
+			pool_server_ready(server);
+		}
+		break;
+	case MSG_NOTICE_RESPONSE:
+	case MSG_NOTIFICATION_RESPONSE:
+		break;
+	case MSG_COMMAND_COMPLETE:
+		take_tag(server, message);
+		break;
+	default:
+		if (server->state != SERVER_CHORES || !server_may_send(message->type))
+			server_close(server, "unexpected message while idle");
+	}
+}
+
+static void read_own(struct server *server)
+{
+	enum server_state state = server->state;
+
+	while (server->state == state && stream_available(&server->stream) > 0) {
+		struct message message;
+
+		switch (message_find(stream_data(&server->stream),
+				     stream_available(&server->stream), OWN_MESSAGE_MAX, &message)) {
+		case PEEK_SHORT:
+			stream_want(&server->stream, OWN_MESSAGE_MAX);
+			return;
+		case PEEK_BAD:
+			server_close(server, "broken message header");
+			return;
+		case PEEK_OK:
+			take_own_reply(server, &message);
+			if (server->state != SERVER_CLOSED)
+				stream_skip(&server->stream, message.len);
+		}
+	}
+}
+
+static void on_input(struct stream *stream)
+{
+	struct server *server = list_entry(stream, struct server, stream);
+
+	switch ((enum server_state)server->state) {
+	case SERVER_LEASED:
+		server->holder->calls->input(server->holder, server);
+		break;
+	case SERVER_LOGIN:
+		login_input(server);
+		break;
+	case SERVER_IDLE:
+	case SERVER_CHORES:
+	case SERVER_HELD:
+		read_own(server);
+		break;
+	case SERVER_CANCELING:
+		stream_skip(stream, stream_available(stream));
+		break;
+	case SERVER_CONNECTING:
+	case SERVER_CLOSED:
+	case SERVER_STATES:
+		break;
+	}
+}
+
+/* The target still runs what the client wanted to cancel, for the same client. */
+static void send_cancel(struct server *server)
+{
+	struct server *target = server->target;
+	uint8_t packet[16 + CANCEL_KEY_MAX];
+	struct writer writer;
+
+	if (target == NULL || target->state != SERVER_LEASED ||
+	    target->leases != server->lease_number) {
+		server_close(server, "nothing to cancel any more");
+		return;
+	}
+	writer_init(&writer, packet, sizeof(packet));
+	compose_cancel_request(&writer, target->pid, target->key, target->key_len);
+	stream_send(&server->stream, packet, (uint32_t)writer.len);
+}
+
+static void on_connected(struct stream *stream)
+{
+	struct server *server = list_entry(stream, struct server, stream);
+
+	if (server->state == SERVER_CANCELING) {
+		send_cancel(server);
+		return;
+	}
+	server_become(server, SERVER_LOGIN, "connected");
+	login_begin(server);
+}
+
+static const char *closing_text(int error, char *buffer, size_t size)
+{
+	if (error == 0)
+		return "server conn crashed?";
+	snprintf(buffer, size, "server connection lost: %s", strerror(error));
+	return buffer;
+}
+
+static void on_closed(struct stream *stream, int error)
+{
+	struct server *server = list_entry(stream, struct server, stream);
+	char why[128];
+
+	switch ((enum server_state)server->state) {
+	case SERVER_CONNECTING:
+		snprintf(why, sizeof(why), "connect failed: %s", strerror(error));
+		host_evidence(server->at->host, error == ETIMEDOUT ? EVIDENCE_CONNECT_TIMEOUT
+								   : EVIDENCE_CONNECT_REFUSED);
+		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+		server_close(server, why);
+		break;
+	case SERVER_LOGIN:
+		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
+		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE,
+				    "server closed the connection during login", false);
+		server_close(server, closing_text(error, why, sizeof(why)));
+		break;
+	case SERVER_CANCELING:
+		server_close(server, "cancel request delivered");
+		break;
+	default:
+		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
+		server_close(server, closing_text(error, why, sizeof(why)));
+	}
+}
+
+static const struct stream_owner owner = {
+	.on_connected = on_connected,
+	.on_input = on_input,
+	.on_closed = on_closed,
+	.transport = &stream_socket,
+};
+
+static struct server *server_new(struct pool_host *at, enum server_state state)
+{
+	struct pooler *pooler = at->pool->database->pooler;
+	struct server *server;
+
+	if (slab.name == NULL)
+		slab_init(&slab, "server", sizeof(struct server));
+	server = slab_alloc(&slab);
+	server->log.describe = describe;
+	server->pool = at->pool;
+	server->at = at;
+	server->id = ++pooler->last_id;
+	server->connected_at = server->used_at = clock_now();
+	server->epoch = at->host->epoch;
+	server->transaction = 'I';
+	server->stream.fd = -1;
+	server->state = (uint8_t)state;
+	prepared_set_init(&server->prepared);
+	list_append(&at->servers[state], &server->node);
+	return server;
+}
+
+/* Connects the stream; false (and an explanation) if that could not even begin. */
+static bool begin_connect(struct server *server, char *why, size_t size)
+{
+	struct host *host = server->at->host;
+	struct pooler *pooler = server->pool->database->pooler;
+	const struct addr *addr = host_address(host);
+	struct socket_options options;
+	int fd, error;
+
+	if (addr == NULL) {
+		snprintf(why, size, "server DNS lookup failed: %s",
+			 host->cause_text != NULL ? host->cause_text : "no address yet");
+		return false;
+	}
+	options = pooler_socket_options(&server->pool->settings);
+	fd = socket_new(addr, &options, &error);
+	if (fd >= 0)
+		error = stream_connect(&server->stream, &pooler->streams, &owner, fd, &addr->sa,
+				       addr->len);
+	if (error != 0) {
+		if (fd >= 0)
+			host_evidence(host, EVIDENCE_CONNECT_REFUSED);
+		snprintf(why, size, "connect failed: %s", strerror(error));
+		return false;
+	}
+	return true;
+}
+
+static void remove_unborn(struct server *server)
+{
+	list_remove(&server->node);
+	slab_free(&slab, server);
+}
+
+struct server *server_connect(struct pool_host *at)
+{
+	struct server *server = server_new(at, SERVER_CONNECTING);
+	struct settings *settings = &at->pool->settings;
+	char why[160];
+
+	if (!begin_connect(server, why, sizeof(why))) {
+		log_warn(server, "%s", why);
+		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+		remove_unborn(server);
+		return NULL;
+	}
+	count_connection(server, 1);
+	if (settings->server_connect_timeout > 0)
+		deadline_set(&at->pool->connects, &server->deadline,
+			     clock_now() + settings->server_connect_timeout);
+	return server;
+}
+
+struct server *server_cancel(struct server *target)
+{
+	struct server *server = server_new(target->at, SERVER_CANCELING);
+	struct settings *settings = &target->pool->settings;
+	char why[160];
+
+	if (!begin_connect(server, why, sizeof(why))) {
+		log_warn(server, "cancel request: %s", why);
+		remove_unborn(server);
+		return NULL;
+	}
+	server->target = target;
+	server->lease_number = target->leases;
+	target->cancels++;
+	target->at->host->connections++;
+	if (settings->cancel_wait_timeout > 0)
+		deadline_set(&target->pool->connects, &server->deadline,
+			     clock_now() + settings->cancel_wait_timeout);
+	return server;
+}
+
+void server_run_chores(struct server *server, const char *sql)
+{
+	struct settings *settings = &server->pool->settings;
+	struct text message = { 0 };
+	struct writer writer;
+
+	server_become(server, SERVER_CHORES, sql);
+	writer_init_text(&writer, &message);
+	compose_query(&writer, sql);
+	stream_send(&server->stream, message.data, (uint32_t)message.len);
+	text_done(&message);
+	if (settings->server_connect_timeout > 0)
+		deadline_set(&server->pool->connects, &server->deadline,
+			     clock_now() + settings->server_connect_timeout);
+}
