@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_SESSION_CLIENT_H
+#define PGWEIR_SESSION_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "io/addr.h"
+#include "io/deadline.h"
+#include "io/stream.h"
+#include "pool/database.h"
+#include "pool/parameters.h"
+#include "pool/pool.h"
+#include "sql/directive.h"
+#include "sql/verdict.h"
+
+struct client_login;
+struct console_session;
+struct names;
+
+enum client_state {
+	CLIENT_STARTUP, /* before its startup packet */
+	CLIENT_AUTH,	/* proving who it is */
+	CLIENT_WELCOME, /* accepted; no parameters are known yet to greet it with */
+	CLIENT_IDLE,	/* between requests, without a server */
+	CLIENT_WAITING, /* in the queue with its need */
+	CLIENT_ACTIVE,	/* exactly one server */
+	CLIENT_CONSOLE, /* talks to us */
+	CLIENT_CANCEL,	/* a cancel request, waiting for its connection to the server */
+	CLIENT_CLOSED,
+	CLIENT_STATES,
+};
+
+/* The transaction block as the client sees it. */
+enum client_block {
+	BLOCK_NONE,	/* ReadyForQuery I */
+	BLOCK_DEFERRED, /* we answered BEGIN; no server has it yet */
+	BLOCK_OPEN,	/* on its server; T or E as the server said */
+	BLOCK_LOST,	/* the server is gone: 25P02 until ROLLBACK */
+};
+
+/* Where a client is: enough for logs and SHOW, in little room. */
+struct client_peer {
+	uint8_t bytes[16]; /* IPv4 in the first four */
+	uint16_t port;	   /* of the client, host order */
+	uint16_t local_port;
+	uint8_t local_bytes[16];
+	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX */
+	uint32_t uid;	/* AF_UNIX: of the other process */
+	uint32_t pid;
+};
+
+/* A connection from an application. */
+struct client {
+	struct log_subject log;
+	struct list_node node; /* on the list of its state */
+	struct stream stream;
+	struct holder holder; /* its lease, or its wait for one */
+	struct task resume;   /* goes on with input that could not be taken earlier */
+	struct task burial;
+	struct deadline deadline;    /* of its state: login, idle, query and idle transaction */
+	struct deadline transaction; /* transaction_timeout */
+	struct pooler *pooler;
+	struct database *database; /* from the startup packet on */
+	struct pool_user *user;	   /* that it logged in as */
+	struct client_login *login;	 /* until logged in */
+	struct console_session *console; /* CLIENT_CONSOLE; the admin layer's */
+	struct names *names;		 /* its prepared statements; NULL: none yet */
+	char *begin;	 /* BLOCK_DEFERRED: what we answered and did not send */
+	uint8_t *kept;	 /* the request under way, while it can be sent anew; else NULL */
+	struct parameters wanted;
+	struct client_peer peer;
+	uint64_t id;
+	usec_t connected_at;
+	usec_t request_at;     /* when the request under way began; 0: none */
+	usec_t transaction_at; /* when the transaction under way began; 0: none */
+	usec_t written;	       /* when its last write was answered */
+	usec_t seen;	       /* when its last read was answered */
+	const struct host *read_host; /* that read's host: compared, never followed */
+	uint64_t unnamed_flags;	      /* verdict of the unnamed statement */
+	struct statement *unnamed;    /* the unnamed statement, while it must outlive its batch */
+	uint32_t kept_len;
+	uint32_t pass;	   /* bytes of a message under way that go through unseen */
+	uint32_t cancel_pid; /* its cancel key as told in BackendKeyData */
+	uint8_t cancel_key[CANCEL_KEY_LONG];
+	uint8_t cancel_key_len;
+	uint8_t state;
+	uint8_t block;
+	uint8_t route; /* enum route_choice: asked for with pgweir.route */
+	uint8_t unnamed_route;
+	uint64_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
+	bool in_batch;	      /* extended messages were sent and no Sync yet */
+	bool skip_to_sync;    /* we answered an error: the rest of the batch is dropped */
+	bool pass_drop;	      /* what goes through unseen is dropped */
+	bool answered;	      /* something of the answer to this request was forwarded */
+	bool replaying;	      /* the answer is dropped and the request sent anew after it */
+	bool must_write;      /* the request that is sent anew goes to the primary */
+	bool reads;	      /* the request under way is certainly a read */
+	bool writes;	      /* the transaction under way may have written */
+	bool default_ro;      /* default_transaction_read_only is on */
+	bool default_serializable;
+	bool session_state;   /* it made state on its server that others lack */
+	bool console_admin;
+	char failed_sqlstate[6]; /* of the loss in BLOCK_LOST, for the log */
+};
+
+const char *client_state_name(enum client_state state);
+bool client_may_become(enum client_state from, enum client_state to);
+
+/* The one function that changes the state: moves it to its list, logs the cause. */
+void client_become(struct client *client, enum client_state state, const char *cause);
+
+/* Prepares the lists; once. */
+void clients_init(struct pooler *pooler);
+
+/* All clients in a state, for SHOW and the operator's commands. */
+struct list *clients_in(enum client_state state);
+
+/* How many there are in all states but closed. */
+unsigned clients_count(void);
+
+/* The client with this id, NULL if there is none. */
+struct client *client_find(uint64_t id);
+
+/*
+ * Takes an accepted socket (tuned, non-blocking): a client in CLIENT_STARTUP, or closed at once
+ * if it cannot be taken.  `unix_peer`: it came over a Unix socket.
+ */
+void client_accept(struct pooler *pooler, int fd, const struct addr *peer,
+		   const struct addr *local);
+
+/*
+ * Closes with an error that the client gets as FATAL (NULL sqlstate: without a word).  `why` is
+ * logged.
+ */
+void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Closes without telling: it left, or has been told. */
+void client_drop(struct client *client, const char *why);
+
+/* Sends bytes to the client at the end of the turn. */
+void client_send(struct client *client, const void *data, uint32_t len);
+
+/* Sends an ErrorResponse of severity ERROR, without ReadyForQuery. */
+void client_error(struct client *client, const char *sqlstate, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Sends ReadyForQuery as the client's block says. */
+void client_ready(struct client *client);
+
+/* Goes on with input that is there, at the end of this turn. */
+void client_resume(struct client *client);
+
+/* The pool it belongs to, NULL before it is logged in. */
+static inline struct pool *client_pool(const struct client *client)
+{
+	return client->holder.pool;
+}
+
+static inline struct server *client_server(const struct client *client)
+{
+	return client->holder.server;
+}
+
+/* "10.0.0.1:5000", "unix(123)@5000". */
+const char *client_peer_text(const struct client *client, char *buffer, size_t size);
+
+/* Console and status: the admin layer's calls, set at start. */
+struct console_calls {
+	/* Whether the user may enter, and as whom; `local`: Unix socket of the same user. */
+	bool (*may_enter)(const struct client *client, const char *user, bool local, bool *admin);
+	void (*begin)(struct client *client); /* greets; the client is in CLIENT_CONSOLE */
+	void (*input)(struct client *client);
+	void (*end)(struct client *client); /* it is being closed */
+};
+void clients_set_console(const struct console_calls *calls);
+const struct console_calls *clients_console(void);
+
+#endif
