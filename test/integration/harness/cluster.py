@@ -244,8 +244,9 @@ class Host:
             raise RuntimeError("%s\n%s" % (error, self.log()[-2000:])) from None
 
     def signal(self, number):
-        if self.pid:
-            os.kill(self.pid, number)
+        pid = self.pid
+        if pid:
+            os.kill(pid, number)
 
     def processes(self):
         """The postmaster and its children."""
@@ -263,6 +264,16 @@ class Host:
                 found.append(int(path.split("/")[2]))
         return found
 
+    def signal_all(self, number):
+        """Signals the postmaster first, so that it forks no more; gives the ids."""
+        pids = self.processes()
+        for pid in pids:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        return pids
+
     def stop(self, mode="fast", timeout=20.0):
         """Shuts down: smart, fast or immediate."""
         pid = self.pid
@@ -276,23 +287,16 @@ class Host:
     def kill(self):
         """A crash: SIGKILL to the postmaster and all its children."""
         self.cluster.dirty = True
-        pids = self.processes()
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        pids = self.signal_all(signal.SIGKILL)
         wait_until(lambda: not any(map(is_alive, pids)), 10, what="%s killed" % self)
 
     def pause(self):
         """A host that hangs: connections stay open and are accepted, nothing answers."""
         self.cluster.dirty = True
-        for pid in self.processes():
-            os.kill(pid, signal.SIGSTOP)
+        self.signal_all(signal.SIGSTOP)
 
     def resume(self):
-        for pid in self.processes():
-            os.kill(pid, signal.SIGCONT)
+        self.signal_all(signal.SIGCONT)
 
     def reload(self):
         self.write_settings()
