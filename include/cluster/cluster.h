@@ -12,6 +12,7 @@
 #include "cluster/host.h"
 #include "cluster/leader.h"
 #include "io/addr.h"
+#include "io/deadline.h"
 #include "io/loop.h"
 
 /* How hosts without roles take turns (load_balance_hosts). */
@@ -19,6 +20,9 @@ enum cluster_balance {
 	BALANCE_ROUND_ROBIN,
 	BALANCE_STICKY, /* the first that is not down */
 };
+
+/* A host of a plain entry that nobody could connect to is passed over for so long. */
+#define PLAIN_HOST_RETRY (15 * USEC_PER_SEC)
 
 /* What a cluster is made from; strings are copied. */
 struct cluster_options {
@@ -56,6 +60,7 @@ enum {
 /* Embedded in who wants to know; called from a task, so it may do anything. */
 struct cluster_watcher {
 	struct list_node node;
+	struct cluster *cluster;
 	void (*on_changed)(struct cluster_watcher *watcher, struct cluster *cluster,
 			   unsigned changes);
 };
@@ -69,10 +74,10 @@ struct cluster {
 	struct list hosts;
 	struct host *primary; /* who takes writes now, NULL: nobody */
 	enum leader_lack lack;
-	struct host *last_primary; /* the one before, to name it; NULL if it is gone */
-	usec_t primary_since;	   /* of `primary`, or since when there is none */
+	usec_t primary_since; /* of `primary`, or since when there is none */
 	struct leader_memory memory;
-	struct freshness freshness; /* of the primary */
+	struct freshness freshness; /* of `sampled` */
+	const struct host *sampled; /* the last primary, compared only */
 	bool monitored;
 	enum cluster_balance balance;
 	usec_t monitor_interval;
@@ -84,8 +89,9 @@ struct cluster {
 	char *monitor_database;
 	char *monitor_sslmode;
 	char *monitor_sslrootcert;
+	struct deadlines probes; /* of monitors */
 	unsigned turn;	   /* rotates among equals */
-	bool wants_fresh;  /* somebody waits for a newer sample */
+	usec_t wanted;	   /* when cluster_want_fresh was called, 0: it was served */
 	unsigned changes;  /* not told yet */
 	struct task tell;
 	struct task burial;
@@ -121,12 +127,16 @@ const char *cluster_why_no_primary(struct cluster *cluster);
 
 /* What a read requires of a host. */
 struct read_need {
-	usec_t newer_than; /* its data must be later than this moment: last write, last read; 0: any */
+	usec_t newer_than; /* its data must be later than this moment (last write); 0: any */
+	usec_t seen;	   /* of hosts but `preferred` also later than this one (last read); 0: any */
 	usec_t max_lag;	   /* and no older than this; LAG_UNKNOWN: no bound */
 	const char *zone;  /* hosts of this zone first; NULL or "": no matter */
 };
 
-/* The replica for a read, NULL if none fits; `preferred` (may be NULL) is kept if it still fits. */
+/*
+ * The replica for a read, NULL if none fits.  `preferred`, that the client read from last, is kept
+ * if it still fits; it is compared, never followed, so it may be gone or NULL.
+ */
 struct host *cluster_choose_replica(struct cluster *cluster, const struct read_need *need,
 				    const struct host *preferred);
 
@@ -134,8 +144,14 @@ struct host *cluster_choose_replica(struct cluster *cluster, const struct read_n
 struct host *cluster_choose_any(struct cluster *cluster, const struct read_need *need,
 				const struct host *preferred);
 
-/* Whether its data satisfies the need; the primary's always does. */
+/* Whether its data satisfies the need, `seen` left aside; the primary's always does. */
 bool host_is_fresh_enough(const struct host *host, const struct read_need *need);
+
+/* Whether hosts have roles, so that statements can be split. */
+static inline bool cluster_is_monitored(const struct cluster *cluster)
+{
+	return cluster->monitored;
+}
 
 /*
  * Asks the primary and then the replicas at once, and tells the watchers (CLUSTER_FRESH) when a
@@ -157,8 +173,8 @@ void host_evidence(struct host *host, enum evidence evidence);
 
 /* An answer of a host to the monitor's question. */
 struct host_answer {
-	usec_t asked;	     /* when the question was sent */
-	bool new_connection; /* on a connection begun after all evidence so far was known */
+	usec_t asked;	  /* when the question was sent */
+	usec_t connected; /* when its connection was begun */
 	bool in_recovery;
 	lsn_t position; /* inserted, not normalised, or replayed; 0: none */
 	uint32_t timeline;
@@ -171,6 +187,10 @@ struct host_answer {
 /* What the monitor calls: takes an answer, or counts a failure.  Tests and plays call them too. */
 void cluster_observe(struct host *host, const struct host_answer *answer);
 void cluster_probe_failed(struct host *host, enum health_cause cause, const char *text);
+
+/* For the cluster layer: facts changed, so judge anew; and what to tell the watchers. */
+void cluster_decide(struct cluster *cluster);
+void cluster_changed(struct cluster *cluster, unsigned changes);
 
 /* Console: ENABLE, DRAIN, DISABLE of a host. */
 void cluster_set_admin(struct host *host, enum admin admin);

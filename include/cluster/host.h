@@ -11,6 +11,7 @@
 #include "cluster/freshness.h"
 #include "cluster/leader.h"
 #include "io/addr.h"
+#include "io/loop.h"
 
 struct cluster;
 struct monitor;
@@ -51,7 +52,8 @@ enum admin {
 struct host {
 	struct log_subject log;
 	struct list_node node; /* of cluster->hosts, in the order of the configuration */
-	struct cluster *cluster;
+	struct cluster *cluster; /* NULL once removed */
+	struct loop *loop;
 	char *name; /* as configured: a name, an address, a directory or @abstract */
 	uint16_t port;
 	char *zone;	 /* "" if none */
@@ -83,7 +85,8 @@ struct host {
 
 	unsigned users; /* host_ref */
 	struct monitor *monitor;
-	struct lookup *lookup;	     /* in progress, NULL: none */
+	struct lookup lookup;
+	struct task burial;
 	struct addr_list *addresses; /* NULL: not known yet */
 	unsigned address_turn;
 	usec_t addresses_until; /* to be looked up again */
@@ -128,6 +131,21 @@ const struct addr *host_address(struct host *host);
 /* Pools keep hosts that left the configuration alive with these. */
 struct host *host_ref(struct host *host);
 void host_unref(struct host *host);
+
+/* For the cluster layer: the life of a host. */
+struct host *host_new(struct cluster *cluster, const char *name, uint16_t port);
+void host_remove(struct host *host);
+
+/*
+ * For the cluster layer: the setters of its facts, which log what changed and tell the cluster.
+ * `text` (may be NULL) are details of the cause.
+ */
+void host_set_health(struct host *host, enum health health, enum health_cause cause,
+		     const char *text);
+void host_set_role(struct host *host, enum role role, uint32_t timeline);
+void host_set_standing(struct host *host, enum standing standing);
+void host_set_admin(struct host *host, enum admin admin);
+void host_set_ending(struct host *host, const char *why);
 
 /* Words for logs and SHOW HOSTS. */
 const char *health_name(enum health health);

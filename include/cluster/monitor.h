@@ -14,6 +14,9 @@
  */
 struct monitor;
 
+/* Prepares cluster->probes, the list of when to ask whom. */
+void monitor_probes_init(struct deadlines *probes, struct loop *loop);
+
 /* Begins; the settings are read from the host's cluster each time. */
 struct monitor *monitor_new(struct host *host);
 void monitor_close(struct monitor *monitor);

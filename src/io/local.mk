@@ -1,8 +1,10 @@
 ## Sources of the layer io.
 libpgweir_a_SOURCES += \
+	src/io/addr.c include/io/addr.h \
 	src/io/batch.c include/io/batch.h \
 	src/io/chunk.c include/io/chunk.h \
 	src/io/deadline.c include/io/deadline.h \
 	src/io/loop.c include/io/loop.h \
+	src/io/pgquery.c include/io/pgquery.h \
 	src/io/socket.c include/io/socket.h \
 	src/io/stream.c include/io/stream.h
