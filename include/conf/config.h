@@ -41,6 +41,7 @@ struct config_cluster {
 	int discovery;
 	const char *file;
 	unsigned line;
+	unsigned order;
 };
 
 /* An entry of [databases].  Strings that were not given are "". */
@@ -68,6 +69,7 @@ struct config_database {
 	const char *application_name;
 	const char *file;
 	unsigned line;
+	unsigned order;
 };
 
 /* An entry of [users]: what it sets goes before what the database and the global section say. */
@@ -78,6 +80,7 @@ struct config_user {
 	struct config_mask set;
 	const char *file;
 	unsigned line;
+	unsigned order;
 };
 
 /*

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+struct spell;
+
 /* The words of settings that take one of a list. */
 
 enum auth_type {
@@ -27,12 +29,12 @@ enum pool_mode {
 };
 
 /* Where transactions of a database with a cluster go. */
-enum route {
-	ROUTE_SPLIT, /* each by what it does */
-	ROUTE_PRIMARY,
-	ROUTE_REPLICA,
-	ROUTE_PREFER_REPLICA,
-	ROUTE_ANY,
+enum routing {
+	ROUTING_SPLIT, /* each by what it does */
+	ROUTING_PRIMARY,
+	ROUTING_REPLICA,
+	ROUTING_PREFER_REPLICA,
+	ROUTING_ANY,
 };
 
 enum read_consistency {
@@ -156,7 +158,7 @@ struct settings {
 	usec_t dns_nxdomain_ttl;
 
 	/* clusters and splitting */
-	enum route route; /* effective values: ROUTE_PRIMARY for a database without a cluster */
+	enum routing route; /* effective values: ROUTING_PRIMARY for a database without a cluster */
 	usec_t max_replica_lag;
 	enum read_consistency read_consistency;
 	enum replica_balance replica_balance;
@@ -188,6 +190,7 @@ enum setting_where {
 	IN_USER = 1 << 2,
 	IN_CLUSTER = 1 << 3,
 	IN_HOST = 1 << 4,
+	ZERO_INHERITS = 1 << 5, /* in a database 0 means that it is not set there, as in PgBouncer */
 };
 
 /* What a change applies to. */
@@ -210,10 +213,10 @@ struct setting {
 	const char *name;
 	enum setting_type type;
 	size_t offset;	      /* of the field */
-	const char *standard; /* the default as written in a file; NULL: none, SHOW prints NULL */
+	const char *standard; /* the default as in a file; NULL: none (a word: another row's synonym) */
 	const char *min;      /* NULL: no bound */
 	const char *max;
-	const struct setting_word *words; /* of KEY_WORD */
+	const struct setting_word *words; /* of KEY_WORD, and of strings with a list; or NULL */
 	unsigned where;
 	enum setting_applies applies;
 	const char *manual;
@@ -228,6 +231,16 @@ const struct setting *settings_row(unsigned i);
  * there is none: then `why`, if not NULL, gets the text for the user, with the nearest name.
  */
 const struct setting *settings_find(const char *key, enum setting_where where, struct text *why);
+
+/*
+ * The text for a key that means no row in this place.  `near` was made for the key and may have
+ * been offered names that only the caller knows.
+ */
+void settings_explain(const char *key, enum setting_where where, struct spell *near,
+		      struct text *why);
+
+/* The place of a row in the table. */
+unsigned settings_index(const struct setting *row);
 
 /* All fields at their defaults. */
 void settings_init(struct settings *settings);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* What differs between two configurations, for a reload. */
+#include "conf/diff.h"
+
+#include <string.h>
+
+#include "conf/entry.h"
+#include "conf/mask.h"
+#include "conf/value.h"
+
+struct diff {
+	void (*on_difference)(void *arg, const struct config_difference *difference);
+	void *arg;
+	struct text detail;
+};
+
+/* One kind of entries, so that the three arrays are walked by the same code. */
+struct shelf {
+	enum config_kind kind;
+	enum setting_where where;
+	const char *first;
+	unsigned count;
+	size_t size;
+	size_t name, settings, set;
+};
+
+static const void *entry_at(const struct shelf *shelf, unsigned i)
+{
+	return shelf->first + i * shelf->size;
+}
+
+static const char *name_of(const struct shelf *shelf, const void *entry)
+{
+	return *(const char *const *)((const char *)entry + shelf->name);
+}
+
+static const struct settings *settings_of(const struct shelf *shelf, const void *entry)
+{
+	return (const struct settings *)(const void *)((const char *)entry + shelf->settings);
+}
+
+static const struct config_mask *set_of(const struct shelf *shelf, const void *entry)
+{
+	return (const struct config_mask *)(const void *)((const char *)entry + shelf->set);
+}
+
+static void report(struct diff *diff, const struct shelf *shelf, enum config_change change,
+		   const void *before, const void *after, enum setting_applies applies)
+{
+	struct config_difference difference = {
+		.kind = shelf->kind,
+		.change = change,
+		.name = name_of(shelf, before != NULL ? before : after),
+		.detail = text_string(&diff->detail),
+		.applies = applies,
+		.before = before,
+		.after = after,
+	};
+
+	diff->on_difference(diff->arg, &difference);
+}
+
+/* Lists a key that differs; the strictest of all keys decides what the change applies to. */
+static void note_key(struct diff *diff, const struct setting *row, enum setting_applies *applies)
+{
+	text_printf(&diff->detail, "%s%s", diff->detail.len != 0 ? ", " : "", row->name);
+	if (row->applies > *applies)
+		*applies = row->applies;
+}
+
+static void compare_entries(struct diff *diff, const struct shelf *shelf, const void *before,
+			    const void *after)
+{
+	enum setting_applies applies = LIVE;
+	const struct setting *row;
+	unsigned i;
+
+	text_clear(&diff->detail);
+	for (i = 0; (row = entry_row(shelf->where, i)) != NULL; i++)
+		if (!value_is_equal(row, before, after))
+			note_key(diff, row, &applies);
+	for (i = 0; i < settings_count(); i++) {
+		bool was = mask_has(set_of(shelf, before), i), is = mask_has(set_of(shelf, after), i);
+
+		row = settings_row(i);
+		if (was != is || (is && !value_is_equal(row, settings_of(shelf, before),
+							settings_of(shelf, after))))
+			note_key(diff, row, &applies);
+	}
+	if (diff->detail.len != 0)
+		report(diff, shelf, CONFIG_CHANGED, before, after, applies);
+}
+
+/* Both arrays are in order of name. */
+static void compare_shelves(struct diff *diff, const struct shelf *before,
+			    const struct shelf *after)
+{
+	unsigned i = 0, j = 0;
+
+	while (i < before->count || j < after->count) {
+		const void *old = i < before->count ? entry_at(before, i) : NULL;
+		const void *new = j < after->count ? entry_at(after, j) : NULL;
+		int order = old == NULL ? 1 : new == NULL ? -1 :
+			    strcmp(name_of(before, old), name_of(after, new));
+
+		if (order == 0) {
+			compare_entries(diff, before, old, new);
+			i++;
+			j++;
+			continue;
+		}
+		text_clear(&diff->detail);
+		if (order < 0) {
+			report(diff, before, CONFIG_REMOVED, old, NULL, RECONNECT);
+			i++;
+		} else {
+			report(diff, after, CONFIG_ADDED, NULL, new, LIVE);
+			j++;
+		}
+	}
+}
+
+static void compare_settings(struct diff *diff, const struct config *before,
+			     const struct config *after)
+{
+	unsigned i;
+
+	for (i = 0; i < settings_count(); i++) {
+		const struct setting *row = settings_row(i);
+		struct config_difference difference = {
+			.kind = CONFIG_SETTING,
+			.change = CONFIG_CHANGED,
+			.name = row->name,
+			.applies = row->applies,
+		};
+
+		/* A synonym's field was compared with the row that owns it. */
+		if ((row->type == KEY_WORD && row->standard == NULL) ||
+		    value_is_equal(row, &before->settings, &after->settings))
+			continue;
+		text_clear(&diff->detail);
+		value_show(row, &before->settings, &diff->detail);
+		text_add(&diff->detail, " -> ");
+		value_show(row, &after->settings, &diff->detail);
+		difference.detail = text_string(&diff->detail);
+		diff->on_difference(diff->arg, &difference);
+	}
+}
+
+#define SHELF(kind, where, type, array, count)                                                     \
+	{ kind, where, (const char *)(array), count, sizeof(struct type),                          \
+	  offsetof(struct type, name), offsetof(struct type, settings), offsetof(struct type, set) }
+
+void config_diff(const struct config *before, const struct config *after,
+		 void (*on_difference)(void *arg, const struct config_difference *difference),
+		 void *arg)
+{
+	struct diff diff = { on_difference, arg, { 0 } };
+	const struct shelf old[] = {
+		SHELF(CONFIG_CLUSTER, IN_CLUSTER, config_cluster, before->clusters,
+		      before->cluster_count),
+		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, before->databases,
+		      before->database_count),
+		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, before->fallback,
+		      before->fallback != NULL),
+		SHELF(CONFIG_USER, IN_USER, config_user, before->users, before->user_count),
+	};
+	const struct shelf new[] = {
+		SHELF(CONFIG_CLUSTER, IN_CLUSTER, config_cluster, after->clusters,
+		      after->cluster_count),
+		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, after->databases,
+		      after->database_count),
+		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, after->fallback,
+		      after->fallback != NULL),
+		SHELF(CONFIG_USER, IN_USER, config_user, after->users, after->user_count),
+	};
+	size_t i;
+
+	compare_settings(&diff, before, after);
+	for (i = 0; i < sizeof(old) / sizeof(old[0]); i++)
+		compare_shelves(&diff, &old[i], &new[i]);
+	text_done(&diff.detail);
+}
+
+void config_difference_format(const struct config_difference *difference, char *buffer, size_t size)
+{
+	static const char *const kinds[] = { "setting", "cluster", "database", "user" };
+	static const char *const changes[] = { "added", "removed", "changed" };
+	static const char *const effects[] = { "", " (for new connections)", " (servers reconnect)",
+					       " (needs a restart: not applied)" };
+	bool changed = difference->change == CONFIG_CHANGED;
+
+	snprintf(buffer, size, "%s %s: %s%s%s%s", kinds[difference->kind], difference->name,
+		 changes[difference->change], changed ? ": " : "", changed ? difference->detail : "",
+		 changed ? effects[difference->applies] : "");
+}
