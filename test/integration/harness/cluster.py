@@ -488,9 +488,18 @@ class Cluster:
                     "(SELECT FROM pg_stat_wal_receiver)" % target) == "t",
                     timeout, what="%s caught up" % host)
 
+    def most_advanced(self):
+        """The replica that has received most: no synchronously committed write is lost with it."""
+        def received(host):
+            return int(host.value("SELECT pg_wal_lsn_diff(greatest(pg_last_wal_receive_lsn(),"
+                                  " pg_last_wal_replay_lsn()), '0/0')"))
+
+        return max((host for host in self.replicas if host.pid), key=received)
+
     def promote(self, name=None, timeout=20.0):
-        """Makes a replica the primary and points the other replicas at it. Returns the host."""
-        host = self[name] if name else next(host for host in self.replicas if host.pid)
+        """Makes a replica (the most advanced one) the primary and points the other replicas at it.
+        Returns the host."""
+        host = self[name] if name else self.most_advanced()
         self.dirty = True
         host.query("SELECT pg_promote(false)")
         wait_until(lambda: not host.is_replica(), timeout, what="%s promoted" % host)

@@ -250,8 +250,9 @@ class Pgweir:
                                  % (pattern, self.log()[-3000:])) from None
 
     def rss_kib(self):
-        with open("/proc/%d/status" % self.pid) as file:
-            return int(re.search(r"VmRSS:\s*(\d+)", file.read()).group(1))
+        """Exact, where VmRSS may be off by some hundred KiB."""
+        with open("/proc/%d/smaps_rollup" % self.pid) as file:
+            return int(re.search(r"Rss:\s*(\d+)", file.read()).group(1))
 
     def open_files(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
