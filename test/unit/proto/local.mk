@@ -1,1 +1,19 @@
 ## Unit tests of the layer proto.
+check_PROGRAMS += test/unit/proto/test_compose
+test_unit_proto_test_compose_SOURCES = test/unit/proto/test_compose.c
+test_unit_proto_test_compose_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/proto/test_error
+test_unit_proto_test_error_SOURCES = test/unit/proto/test_error.c
+test_unit_proto_test_error_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/proto/test_extended
+test_unit_proto_test_extended_SOURCES = test/unit/proto/test_extended.c
+test_unit_proto_test_extended_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/proto/test_message
+test_unit_proto_test_message_SOURCES = test/unit/proto/test_message.c
+test_unit_proto_test_message_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/proto/test_startup
+test_unit_proto_test_startup_SOURCES = test/unit/proto/test_startup.c
+test_unit_proto_test_startup_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/proto/test_tag
+test_unit_proto_test_tag_SOURCES = test/unit/proto/test_tag.c
+test_unit_proto_test_tag_LDADD = $(unit_ldadd)
