@@ -19,6 +19,7 @@ from harness.pgweir import Pgweir, USERS, find_binary, make_folder, runnable  # 
 
 # Every commit is on two hosts before it is acknowledged: a crash then loses none.
 SYNCHRONOUS = {"synchronous_standby_names": "ANY 1 (pg1, pg2, pg3)"}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PAUSE = 1.0  # between crash and promotion: what a failover manager takes to be sure, shortened
 
 
@@ -113,6 +114,14 @@ class Writer(Worker):
 class Reader(Worker):
     def turn(self):
         self.timed("SELECT abalance FROM pgbench_accounts WHERE aid = %d" % (1 + self.number))
+
+
+def ignore(*_):
+    """A handler and not SIG_IGN, which programs that are started would inherit."""
+
+
+def longest(workers):
+    return max((end - begin for worker in workers for begin, end in worker.done), default=0)
 
 
 class Demo:
@@ -257,9 +266,9 @@ class Demo:
         checked = sum(worker.checked for worker in self.workers)
 
         say("  writes waited at most      %.2f s; the first one was done %.2f s after the promotion" % (
-            max((end - begin for worker in writers for begin, end in worker.done), default=0), first - promoted))
+            longest(writers), first - promoted))
         say("  reads meanwhile            %d, the slowest took %.2f s" % (
-            len(during), max((end - begin for worker in readers for begin, end in worker.done), default=0)))
+            len(during), longest(readers)))
         say("  clients that kept their connection   %d of %d" % (
             sum(not worker.lost_connections for worker in self.workers), len(self.workers)))
         say("  errors at clients          %d" % sum(errors.values()))
@@ -322,6 +331,10 @@ def stop_kept(folder):
         with open("/proc/%d/cmdline" % pid) as file:
             if folder in file.read():
                 os.kill(pid, signal.SIGQUIT)
+                try:
+                    wait_until(lambda: not is_alive(pid), 5)
+                except TimeoutError:
+                    os.kill(pid, signal.SIGKILL)
     Cluster.load(os.path.join(folder, "pg")).down()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -337,9 +350,12 @@ def main():
         return 0
 
     def leave(number, _):
+        # A second interrupt must not leave half of it behind.
+        for each in SIGNALS:
+            signal.signal(each, ignore)
         sys.exit(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, leave)
     demo = Demo(options)
     kept = False
@@ -356,9 +372,8 @@ def main():
         return 1
     finally:
         if not kept:
-            # A second interrupt must not leave half of it behind.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
+            for number in SIGNALS:
+                signal.signal(number, ignore)
             demo.stop()
 
 
