@@ -121,7 +121,7 @@ class Pgweir:
             self.process = subprocess.Popen(
                 [self.binary, *self.arguments, self.ini], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, cwd=self.dir, env=env, start_new_session=True,
-                preexec_fn=raise_limits, **unprivileged())
+                preexec_fn=prepare_child, **unprivileged())
 
     def is_up_or_gone(self):
         if self.process.poll() is not None:
@@ -256,6 +256,13 @@ class Pgweir:
 
     def open_files(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
+
+
+def prepare_child():
+    """Many files; and signals as they are by default: a shell's background job ignores two."""
+    raise_limits()
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def raise_limits():
