@@ -1,1 +1,19 @@
 ## Unit tests of the layer auth.
+check_PROGRAMS += test/unit/auth/test_answer
+test_unit_auth_test_answer_SOURCES = test/unit/auth/test_answer.c
+test_unit_auth_test_answer_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/auth/test_md5
+test_unit_auth_test_md5_SOURCES = test/unit/auth/test_md5.c
+test_unit_auth_test_md5_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/auth/test_method
+test_unit_auth_test_method_SOURCES = test/unit/auth/test_method.c
+test_unit_auth_test_method_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/auth/test_scram
+test_unit_auth_test_scram_SOURCES = test/unit/auth/test_scram.c
+test_unit_auth_test_scram_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/auth/test_secrets
+test_unit_auth_test_secrets_SOURCES = test/unit/auth/test_secrets.c
+test_unit_auth_test_secrets_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/auth/test_verify
+test_unit_auth_test_verify_SOURCES = test/unit/auth/test_verify.c
+test_unit_auth_test_verify_LDADD = $(unit_ldadd)
