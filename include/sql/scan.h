@@ -14,6 +14,7 @@ struct scan {
 	struct lex lex;
 	struct token token; /* the one to be judged next */
 	struct verdict verdict;
+	const char *looked; /* how far ahead calls have been read; NULL at first */
 	bool capped;        /* lex.end is not the end of the text */
 };
 

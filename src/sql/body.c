@@ -87,6 +87,8 @@ static bool has_pg_prefix(const struct scan *scan, const struct token *token)
 	size_t len;
 	const char *p = name_text(scan, token, &len);
 
+	if (token->kind == TOKEN_QUOTED)
+		return len > 3 && memcmp(p, "pg_", 3) == 0;
 	return len > 3 && fold(p[0]) == 'p' && fold(p[1]) == 'g' && p[2] == '_';
 }
 
@@ -110,6 +112,14 @@ static bool is_suspect(const struct scan *scan, const struct token *token)
 	default:
 		return false;
 	}
+}
+
+/* A cheap no to nearly all names. */
+static bool may_be_suspect(const struct scan *scan, const struct token *token)
+{
+	char c = scan->lex.start[token->pos];
+
+	return c == '"' || (c | 0x20) == 'p' || (c | 0x20) == 'l' || (c | 0x20) == 'i';
 }
 
 static bool starts_with(const struct scan *scan, const struct token *token, const char *text)
@@ -141,7 +151,7 @@ void scan_relation(struct scan *scan, const struct token *token)
 }
 
 /* Does the third argument of set_config say: for this transaction only?  Looks a bounded way ahead. */
-static bool is_local_set_config(const struct scan *scan)
+static bool is_local_set_config(struct scan *scan)
 {
 	struct lex lex = scan->lex;
 	struct token token;
@@ -150,8 +160,12 @@ static bool is_local_set_config(const struct scan *scan)
 	bool local = false;
 	unsigned i;
 
+	/* Calls within calls must not look over the same text again and again. */
+	if (lex.at < scan->looked)
+		return false;
 	for (i = 0; i < 64; i++) {
 		lex_next(&lex, &token);
+		scan->looked = lex.at;
 		if (token.kind == TOKEN_END)
 			return false;
 		if (token.kind == TOKEN_OPEN)
@@ -319,13 +333,13 @@ static bool is_call(const struct body *body)
 	return !is_column_list(body);
 }
 
-/* The key word or name has been seen for what it was: nothing called it. */
+/* The suspect is no function: the token after it calls nothing. */
 static void settle_name(struct body *body)
 {
 	const struct name *name = &body->name;
 	uint8_t kind = body->scan->token.kind;
 
-	if (!name->suspect || kind == TOKEN_OPEN)
+	if (kind == TOKEN_OPEN)
 		return;
 	if (kind == TOKEN_DOT && name_is(body->scan, &name->token, "pg_catalog"))
 		return;
@@ -345,11 +359,13 @@ static void take_name(struct body *body)
 	name->place = body->place;
 	name->kind_before = body->last;
 	name->word_before = body->word;
+	body->place = PLACE_OPERAND;
+	if (!may_be_suspect(scan, &scan->token))
+		return;
 	name->suspect = is_suspect(scan, &scan->token);
-	if (name->suspect && (name->label || body->place == PLACE_CAST))
+	if (name->suspect && (name->label || name->place == PLACE_CAST))
 		name->suspect = starts_with(scan, &scan->token, "pg_temp") ||
 				starts_with(scan, &scan->token, "pg_toast_temp");
-	body->place = PLACE_OPERAND;
 }
 
 static void take_with(struct body *body, uint64_t bit)
@@ -575,8 +591,10 @@ void body_scan(struct scan *scan, enum body_kind kind)
 	struct body body = { .scan = scan, .kind = kind };
 
 	while (!ends_body(&body)) {
-		settle_name(&body);
-		body.name.suspect = false;
+		if (body.name.suspect) {
+			settle_name(&body);
+			body.name.suspect = false;
+		}
 		if (body.after_as_not)
 			body.after_as_not--;
 		take_token(&body);
@@ -585,7 +603,8 @@ void body_scan(struct scan *scan, enum body_kind kind)
 		if (kind == BODY_ENCLOSED && body.depth == 0)
 			break;
 	}
-	settle_name(&body);
+	if (body.name.suspect)
+		settle_name(&body);
 	if (body.depth > 0)
 		scan_doubt(scan, WHY_DOUBT_SYNTAX);
 }

@@ -18,6 +18,13 @@ enum byte_class {
 	BYTE_DOT,
 	BYTE_COLON,
 	BYTE_SINGLE,   /* a token by itself */
+
+	BYTE_CLASS = 15,
+	BYTE_NAMED = 16, /* goes on with a name: letters, digits, _ and $ */
+
+	LETTER = BYTE_NAME | BYTE_NAMED,
+	DIGIT = BYTE_DIGIT | BYTE_NAMED,
+	DOLLAR = BYTE_DOLLAR | BYTE_NAMED,
 };
 
 #define B4(x)  x, x, x, x
@@ -28,27 +35,29 @@ static const uint8_t classes[256] = {
 	/* 0x00 */ B4(0), B4(0), 0, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, 0, 0,
 	/* 0x10 */ B16(0),
 	/*  !"# */ BYTE_BLANK, BYTE_OPERATOR, BYTE_DOUBLE, BYTE_OPERATOR,
-	/* $%&' */ BYTE_DOLLAR, BYTE_OPERATOR, BYTE_OPERATOR, BYTE_QUOTE,
+	/* $%&' */ DOLLAR, BYTE_OPERATOR, BYTE_OPERATOR, BYTE_QUOTE,
 	/* ()*+ */ BYTE_SINGLE, BYTE_SINGLE, BYTE_OPERATOR, BYTE_OPERATOR,
 	/* ,-./ */ BYTE_SINGLE, BYTE_OPERATOR, BYTE_DOT, BYTE_OPERATOR,
-	/* 0-9  */ B4(BYTE_DIGIT), B4(BYTE_DIGIT), BYTE_DIGIT, BYTE_DIGIT,
+	/* 0-9  */ B4(DIGIT), B4(DIGIT), DIGIT, DIGIT,
 	/* :;   */ BYTE_COLON, BYTE_SINGLE,
 	/* <=>? */ B4(BYTE_OPERATOR),
 	/* @    */ BYTE_OPERATOR,
-	/* A-Z  */ B16(BYTE_NAME), B4(BYTE_NAME), B4(BYTE_NAME), BYTE_NAME, BYTE_NAME,
+	/* A-Z  */ B16(LETTER), B4(LETTER), B4(LETTER), LETTER, LETTER,
 	/* [\]^ */ BYTE_SINGLE, BYTE_BAD, BYTE_SINGLE, BYTE_OPERATOR,
-	/* _`   */ BYTE_NAME, BYTE_OPERATOR,
-	/* a-z  */ B16(BYTE_NAME), B4(BYTE_NAME), B4(BYTE_NAME), BYTE_NAME, BYTE_NAME,
+	/* _`   */ LETTER, BYTE_OPERATOR,
+	/* a-z  */ B16(LETTER), B4(LETTER), B4(LETTER), LETTER, LETTER,
 	/* {|}~ */ BYTE_BAD, BYTE_OPERATOR, BYTE_BAD, BYTE_OPERATOR, BYTE_BAD,
-	/* 0x80 */ B64(BYTE_NAME), B64(BYTE_NAME),
+	/* 0x80 */ B64(LETTER), B64(LETTER),
 };
 
-/* Bytes that go on with a name: letters, digits, _ and $. */
+static unsigned byte_class(char c)
+{
+	return classes[(unsigned char)c] & BYTE_CLASS;
+}
+
 static bool is_name_byte(char c)
 {
-	unsigned class = classes[(unsigned char)c];
-
-	return class == BYTE_NAME || class == BYTE_DIGIT || class == BYTE_DOLLAR;
+	return classes[(unsigned char)c] & BYTE_NAMED;
 }
 
 static bool is_digit(char c)
@@ -63,36 +72,42 @@ struct word_row {
 
 #include "words_table.h"
 
-#define WORD_LONGEST 16
+#define WORD_LONGEST 15
+
+/* Up to eight bytes from p, the first lowest; nothing outside [start, end) is read. */
+static uint64_t load_bytes(const char *p, size_t len, const char *start, const char *end)
+{
+	size_t room = (size_t)(end - p);
+	uint64_t bytes = 0;
+
+	if (room >= 8) {
+		memcpy(&bytes, p, 8);
+		bytes = le64toh(bytes);
+	} else if (end - start >= 8) {
+		memcpy(&bytes, end - 8, 8);
+		bytes = le64toh(bytes) >> (64 - 8 * room);
+	} else {
+		while (room-- > 0)
+			bytes = bytes << 8 | (unsigned char)p[room];
+	}
+	return (bytes | UINT64_C(0x2020202020202020)) & (UINT64_MAX >> (64 - 8 * len));
+}
 
 /*
  * The word as two halves of eight bytes with bit 5 set, which folds case; no two
  * names become the same by it that differ otherwise (names hold no controls).
  */
-static unsigned find_word(const char *name, size_t len, const char *end)
+static unsigned find_word(const struct lex *lex, const char *name, size_t len)
 {
-	static const char zeros[WORD_LONGEST];
 	uint64_t low;
 	uint64_t high = 0;
 	unsigned row;
 
 	if (len > WORD_LONGEST || len < 2)
 		return WORD_NONE;
-	if (len <= 8 && end - name >= 8) {
-		memcpy(&low, name, 8);
-		low = (le64toh(low) | UINT64_C(0x2020202020202020)) & (UINT64_MAX >> (64 - 8 * len));
-	} else {
-		char bytes[WORD_LONGEST];
-		size_t i;
-
-		memcpy(bytes, zeros, sizeof(bytes));
-		for (i = 0; i < len; i++)
-			bytes[i] = (char)(name[i] | 0x20);
-		memcpy(&low, bytes, 8);
-		memcpy(&high, bytes + 8, 8);
-		low = le64toh(low);
-		high = le64toh(high);
-	}
+	low = load_bytes(name, len < 8 ? len : 8, lex->start, lex->end);
+	if (len > 8)
+		high = load_bytes(name + 8, len - 8, lex->start, lex->end);
 	row = word_slots[((low ^ high * 31) * WORD_FACTOR) >> 53];
 	if (word_rows[row].low == low && word_rows[row].high == high)
 		return row;
@@ -163,7 +178,7 @@ static const char *find_continuation(const char *p, const char *end)
 			if (p == end)
 				return NULL;
 			newline = true;
-		} else if (classes[(unsigned char)*p] != BYTE_BLANK) {
+		} else if (byte_class(*p) != BYTE_BLANK) {
 			return newline && *p == '\'' ? p : NULL;
 		}
 	}
@@ -228,7 +243,7 @@ static const char *skip_operator(const char *p, const char *end)
 {
 	do
 		p++;
-	while (p < end && classes[(unsigned char)*p] == BYTE_OPERATOR &&
+	while (p < end && byte_class(*p) == BYTE_OPERATOR &&
 	       !starts(p, end, '-', '-') && !starts(p, end, '/', '*'));
 	return p;
 }
@@ -261,7 +276,7 @@ static const char *lex_name(struct lex *lex, struct token *token)
 					   end);
 	}
 	token->kind = TOKEN_WORD;
-	token->word = (uint8_t)find_word(start, (size_t)(p - start), end);
+	token->word = (uint8_t)find_word(lex, start, (size_t)(p - start));
 	return p;
 }
 
@@ -307,7 +322,7 @@ static const char *lex_token(struct lex *lex, struct token *token)
 	const char *p = lex->at;
 	const char *end = lex->end;
 
-	switch (classes[(unsigned char)*p]) {
+	switch (byte_class(*p)) {
 	case BYTE_NAME:
 		return lex_name(lex, token);
 	case BYTE_DIGIT:
@@ -349,32 +364,46 @@ void lex_init(struct lex *lex, const char *sql, size_t len, bool std_strings)
 	lex->std_strings = std_strings;
 }
 
+/* Past a comment that starts at p; p if none does, NULL if it does not end. */
+static const char *skip_comment(const char *p, const char *end)
+{
+	if (starts(p, end, '-', '-'))
+		return skip_line(p, end);
+	if (starts(p, end, '/', '*'))
+		return skip_block_comment(p, end);
+	return p;
+}
+
 void lex_next(struct lex *lex, struct token *token)
 {
 	const char *p = lex->at;
 	const char *end = lex->end;
-	const char *past;
+	const char *past = end;
 
 	token->kind = TOKEN_END;
 	token->word = WORD_NONE;
-	for (;;) {
-		while (p < end && classes[(unsigned char)*p] == BYTE_BLANK)
+	while (p < end) {
+		unsigned class = byte_class(*p);
+
+		if (class == BYTE_BLANK) {
 			p++;
-		if (starts(p, end, '-', '-')) {
-			p = skip_line(p, end);
-		} else if (starts(p, end, '/', '*')) {
-			past = skip_block_comment(p, end);
-			if (!past) {
+			continue;
+		}
+		if (class == BYTE_OPERATOR) {
+			const char *comment = skip_comment(p, end);
+
+			if (!comment) {
 				token->kind = TOKEN_UNTERMINATED;
-				past = end;
 				break;
 			}
-			p = past;
-		} else {
-			lex->at = p;
-			past = p == end ? end : lex_token(lex, token);
-			break;
+			if (comment != p) {
+				p = comment;
+				continue;
+			}
 		}
+		lex->at = p;
+		past = lex_token(lex, token);
+		break;
 	}
 	token->pos = (uint32_t)(p - lex->start);
 	token->len = (uint32_t)(past - p);

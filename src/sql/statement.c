@@ -148,7 +148,7 @@ static bool read_copy_source(struct scan *scan)
 			return false;
 	}
 	if (scan->token.kind == TOKEN_OPEN)
-		body_scan(scan, BODY_NO_CALLS);
+		body_scan(scan, BODY_ENCLOSED);
 	return true;
 }
 

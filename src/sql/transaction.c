@@ -10,19 +10,34 @@ static void expect_end(struct scan *scan)
 	scan_skip(scan);
 }
 
-/* What a list of transaction modes says, as VERDICT_TX_*; false if it has other words. */
+#define MODES_TX      (VERDICT_TX_RO | VERDICT_TX_RW | VERDICT_TX_SER)
+#define MODES_NOT_SER VERDICT_DEFAULT_NOT_SER
+
+/* One of ISOLATION LEVEL's, as VERDICT_TX_SER or MODES_NOT_SER; 0 if it is none. */
+static uint64_t read_isolation(struct scan *scan)
+{
+	if (!scan_skip_word(scan, WORD_LEVEL))
+		return 0;
+	if (scan_skip_word(scan, WORD_SERIALIZABLE))
+		return VERDICT_TX_SER;
+	if (scan_skip_word(scan, WORD_REPEATABLE))
+		return scan_skip_word(scan, WORD_READ) ? MODES_NOT_SER : 0;
+	if (!scan_skip_word(scan, WORD_READ))
+		return 0;
+	return scan_skip_word(scan, WORD_COMMITTED) || scan_skip_word(scan, WORD_UNCOMMITTED) ?
+	       MODES_NOT_SER : 0;
+}
+
+/* What a list of transaction modes says, as MODES_*; false if it has other words. */
 static bool read_modes(struct scan *scan, uint64_t *modes)
 {
 	for (*modes = 0; !scan_at_end(scan);) {
 		if (scan_skip_word(scan, WORD_ISOLATION)) {
-			if (!scan_skip_word(scan, WORD_LEVEL))
+			uint64_t isolation = read_isolation(scan);
+
+			if (!isolation)
 				return false;
-			if (scan_skip_word(scan, WORD_SERIALIZABLE))
-				*modes |= VERDICT_TX_SER;
-			else if (scan_skip_word(scan, WORD_REPEATABLE) ? !scan_skip_word(scan, WORD_READ) :
-				 !scan_skip_word(scan, WORD_READ) ||
-				 !(scan_skip_word(scan, WORD_COMMITTED) || scan_skip_word(scan, WORD_UNCOMMITTED)))
-				return false;
+			*modes |= isolation;
 		} else if (scan_skip_word(scan, WORD_READ)) {
 			if (scan_skip_word(scan, WORD_ONLY))
 				*modes |= VERDICT_TX_RO;
@@ -64,7 +79,7 @@ void begin_scan(struct scan *scan)
 		scan->verdict.flags |= VERDICT_PLAIN_BEGIN;
 	else
 		scan_doubt(scan, WHY_DOUBT_SYNTAX);
-	scan->verdict.flags |= modes;
+	scan->verdict.flags |= modes & MODES_TX;
 	if (modes & (VERDICT_TX_SER | VERDICT_TX_RW))
 		scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, &first);
 	else if (modes & VERDICT_TX_RO)
@@ -116,7 +131,7 @@ static void set_transaction(struct scan *scan, const struct token *first)
 		scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, first);
 		scan_skip(scan);
 	}
-	scan->verdict.flags |= modes;
+	scan->verdict.flags |= modes & MODES_TX;
 	if (modes & (VERDICT_TX_RW | VERDICT_TX_SER))
 		scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, first);
 	else
@@ -145,6 +160,8 @@ static void set_characteristics(struct scan *scan, const struct token *first)
 		flags |= VERDICT_DEFAULT_RO;
 	if (modes & VERDICT_TX_SER)
 		flags |= VERDICT_DEFAULT_SER;
+	else
+		flags |= modes & MODES_NOT_SER;
 	set_session(scan, flags, first);
 	scan_skip(scan);
 }
