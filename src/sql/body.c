@@ -380,7 +380,7 @@ static void take_keyword(struct body *body, enum word word)
 	struct scan *scan = body->scan;
 	uint64_t bit = depth_bit(body);
 
-	if (word != WORD_AS && word != WORD_NOT && word != WORD_MATERIALIZED &&
+	if (body->with && word != WORD_AS && word != WORD_NOT && word != WORD_MATERIALIZED &&
 	    word != WORD_RECURSIVE)
 		body->with &= ~bit;
 	switch (word) {

@@ -255,29 +255,39 @@ static const char *lex_literal(struct token *token, enum token_kind kind, const 
 	return end ? end : limit;
 }
 
-/* A name, or a literal that begins with a letter: E'', B'', X'', U&''. */
+static const char *lex_word(struct lex *lex, struct token *token)
+{
+	const char *p = lex->at;
+
+	do
+		p++;
+	while (p < lex->end && is_name_byte(*p));
+	token->kind = TOKEN_WORD;
+	token->word = (uint8_t)find_word(lex, lex->at, (size_t)(p - lex->at));
+	return p;
+}
+
+/* May the letter at lex->at begin a literal: E'', B'', X'', U&''? */
+static bool is_literal_letter(const struct lex *lex)
+{
+	return lex->end - lex->at >= 2 && (lex->at[1] == '\'' || lex->at[1] == '&');
+}
+
 static const char *lex_name(struct lex *lex, struct token *token)
 {
-	const char *start = lex->at;
+	char letter = (char)(*lex->at | 0x20);
+	const char *p = lex->at + 1;
 	const char *end = lex->end;
-	const char *p = start + 1;
 
-	while (p < end && is_name_byte(*p))
-		p++;
-	if (p - start == 1 && p < end) {
-		char letter = (char)(*start | 0x20);
-
-		if (*p == '\'' && (letter == 'e' || letter == 'b' || letter == 'x'))
-			return lex_literal(token, TOKEN_STRING, skip_string(p, end, letter == 'e'), end);
-		if (letter == 'u' && starts(p, end, '&', '\''))
-			return lex_literal(token, TOKEN_UNICODE, skip_string(p + 1, end, false), end);
-		if (letter == 'u' && starts(p, end, '&', '"'))
-			return lex_literal(token, TOKEN_UNICODE, skip_quoted(p + 2, end, '"', false),
-					   end);
-	}
-	token->kind = TOKEN_WORD;
-	token->word = (uint8_t)find_word(lex, start, (size_t)(p - start));
-	return p;
+	if (!is_literal_letter(lex))
+		return lex_word(lex, token);
+	if (*p == '\'' && (letter == 'e' || letter == 'b' || letter == 'x'))
+		return lex_literal(token, TOKEN_STRING, skip_string(p, end, letter == 'e'), end);
+	if (letter == 'u' && starts(p, end, '&', '\''))
+		return lex_literal(token, TOKEN_UNICODE, skip_string(p + 1, end, false), end);
+	if (letter == 'u' && starts(p, end, '&', '"'))
+		return lex_literal(token, TOKEN_UNICODE, skip_quoted(p + 2, end, '"', false), end);
+	return lex_word(lex, token);
 }
 
 static const char *lex_dollar(struct lex *lex, struct token *token)
@@ -374,40 +384,57 @@ static const char *skip_comment(const char *p, const char *end)
 	return p;
 }
 
-void lex_next(struct lex *lex, struct token *token)
+/* Past blanks and comments; NULL if a comment does not end, which then starts at *start. */
+static const char *skip_space(const char *p, const char *end, const char **start)
 {
-	const char *p = lex->at;
-	const char *end = lex->end;
-	const char *past = end;
-
-	token->kind = TOKEN_END;
-	token->word = WORD_NONE;
 	while (p < end) {
-		unsigned class = byte_class(*p);
-
-		if (class == BYTE_BLANK) {
+		if (byte_class(*p) == BYTE_BLANK) {
 			p++;
-			continue;
+		} else {
+			*start = p;
+			p = skip_comment(p, end);
+			if (!p || p == *start)
+				return p;
 		}
-		if (class == BYTE_OPERATOR) {
-			const char *comment = skip_comment(p, end);
+	}
+	return p;
+}
 
-			if (!comment) {
-				token->kind = TOKEN_UNTERMINATED;
-				break;
-			}
-			if (comment != p) {
-				p = comment;
-				continue;
-			}
-		}
+/* Any token, wherever it starts; not inlined, so that words stay cheap. */
+static void __attribute__((noinline)) lex_any(struct lex *lex, struct token *token)
+{
+	const char *end = lex->end;
+	const char *start = lex->at;
+	const char *p = skip_space(start, end, &start);
+
+	token->kind = (uint8_t)(p ? TOKEN_END : TOKEN_UNTERMINATED);
+	if (!p || p == end) {
+		p = p ? end : start;
+		lex->at = end;
+	} else {
 		lex->at = p;
-		past = lex_token(lex, token);
-		break;
+		lex->at = lex_token(lex, token);
 	}
 	token->pos = (uint32_t)(p - lex->start);
-	token->len = (uint32_t)(past - p);
-	lex->at = past;
+	token->len = (uint32_t)(lex->at - p);
+}
+
+void lex_next(struct lex *lex, struct token *token)
+{
+	const char *end = lex->end;
+	const char *p = lex->at;
+
+	token->word = WORD_NONE;
+	while (p < end && *p == ' ')
+		p++;
+	lex->at = p;
+	if (p == end || classes[(unsigned char)*p] != LETTER || is_literal_letter(lex)) {
+		lex_any(lex, token);
+		return;
+	}
+	lex->at = lex_word(lex, token);
+	token->pos = (uint32_t)(p - lex->start);
+	token->len = (uint32_t)(lex->at - p);
 }
 
 bool token_is(const struct lex *lex, const struct token *token, const char *text)
