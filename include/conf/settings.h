@@ -125,7 +125,7 @@ struct settings {
 	usec_t server_lifetime; /* 0: one use */
 	usec_t server_connect_timeout;
 	usec_t server_login_retry;
-	usec_t server_check_delay; /* 0: always check */
+	usec_t server_check_delay;	/* 0: always check */
 	const char *server_check_query; /* "<empty>": an empty query; "": no check */
 	bool server_round_robin;
 
@@ -149,8 +149,8 @@ struct settings {
 	size_t high_water;
 	bool tcp_keepalive;
 	int tcp_keepcnt;
-	int tcp_keepidle;  /* seconds */
-	int tcp_keepintvl; /* seconds */
+	int tcp_keepidle;     /* seconds */
+	int tcp_keepintvl;    /* seconds */
 	int tcp_user_timeout; /* milliseconds */
 	int tcp_socket_buffer;
 	bool tcp_defer_accept;
@@ -190,7 +190,8 @@ enum setting_where {
 	IN_USER = 1 << 2,
 	IN_CLUSTER = 1 << 3,
 	IN_HOST = 1 << 4,
-	ZERO_INHERITS = 1 << 5, /* in a database 0 means that it is not set there, as in PgBouncer */
+	ZERO_INHERITS =
+		1 << 5, /* in a database 0 means that it is not set there, as in PgBouncer */
 };
 
 /* What a change applies to. */
@@ -212,9 +213,10 @@ struct setting_word {
 struct setting {
 	const char *name;
 	enum setting_type type;
-	size_t offset;	      /* of the field */
-	const char *standard; /* the default as in a file; NULL: none (a word: another row's synonym) */
-	const char *min;      /* NULL: no bound */
+	size_t offset; /* of the field */
+	const char *
+		standard; /* the default as in a file; NULL: none (a word: another row's synonym) */
+	const char *min;  /* NULL: no bound */
 	const char *max;
 	const struct setting_word *words; /* of KEY_WORD, and of strings with a list; or NULL */
 	unsigned where;

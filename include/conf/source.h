@@ -53,7 +53,7 @@ void source_add(struct config_source *source, const char *file, unsigned line,
 struct config_source *source_copy(const struct config_source *source);
 
 /* Fills in an error; control characters become '?'.  `file` may be NULL. */
-void config_error_set(struct config_error *error, const char *file, unsigned line,
-		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void config_error_set(struct config_error *error, const char *file, unsigned line, const char *fmt,
+		      ...) __attribute__((format(printf, 4, 5)));
 
 #endif

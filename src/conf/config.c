@@ -113,10 +113,12 @@ static bool read_pairs(struct build *build, const struct target *target, const c
 
 		row = entry_find(key, target->where, &own, &build->why);
 		if (row == NULL && after_secret)
-			return refuse(build, "%s: unknown setting after a password; values with blanks "
-					     "need single quotes", target->name);
-		if (row == NULL || !value_read(row, value, own ? target->entry : target->settings,
-					       &build->why))
+			return refuse(build,
+				      "%s: unknown setting after a password; values with blanks "
+				      "need single quotes",
+				      target->name);
+		if (row == NULL ||
+		    !value_read(row, value, own ? target->entry : target->settings, &build->why))
 			return refuse(build, "%s: %s", target->name, text_string(&build->why));
 		after_secret = after_secret || row->type == KEY_SECRET;
 		if (own)
@@ -141,8 +143,8 @@ static bool add_database(struct build *build, const struct assignment *at)
 		return refuse(build, "the database name %s is reserved for the console", at->name);
 	if (strlen(at->name) > DATABASE_NAME_MAX)
 		return refuse(build, "a database name is longer than %d bytes", DATABASE_NAME_MAX);
-	database = add_entry((void **)&config->databases, &config->database_count,
-			     sizeof(*database));
+	database =
+		add_entry((void **)&config->databases, &config->database_count, sizeof(*database));
 	database->name = at->name;
 	database->file = at->file;
 	database->line = at->line;
@@ -165,8 +167,8 @@ static bool add_cluster(struct build *build, const struct assignment *at)
 	cluster->line = at->line;
 	entry_init(IN_CLUSTER, cluster);
 	settings_init(&cluster->settings);
-	target = (struct target){ IN_CLUSTER, at->name, cluster, &cluster->settings,
-				  &cluster->set };
+	target =
+		(struct target){ IN_CLUSTER, at->name, cluster, &cluster->settings, &cluster->set };
 	return read_pairs(build, &target, at->value);
 }
 
@@ -366,8 +368,8 @@ static bool find_cluster(struct build *build, struct config_database *database)
 /* Settings that mean nothing without a cluster: whoever writes them forgot cluster=. */
 static bool check_plain(struct build *build, const struct config_database *database)
 {
-	static const char *const words[] = { "lazy_begin",	 "max_replica_lag", "no_replica",
-					     "read_consistency", "replica_balance", "route",
+	static const char *const words[] = { "lazy_begin",	    "max_replica_lag", "no_replica",
+					     "read_consistency",    "replica_balance", "route",
 					     "target_session_attrs" };
 	size_t i;
 
@@ -422,8 +424,8 @@ static bool check_database(struct build *build, struct config_database *database
 		host = build->config->settings.unix_socket_dir;
 	if (*host == '\0')
 		return refuse(build, "%s: no host, and unix_socket_dir is empty", database->name);
-	if (!hosts_read_plain(host, database->port, source, &database->hosts,
-			      &database->host_count, &build->why))
+	if (!hosts_read_plain(host, database->port, source, &database->hosts, &database->host_count,
+			      &build->why))
 		return refuse(build, "%s: %s", database->name, text_string(&build->why));
 	return true;
 }

@@ -24,8 +24,7 @@ static bool is_key_char(char c)
 }
 
 /* Positions, not text: what stands there may be a piece of a password. */
-static enum connstr_result refuse(const struct connstr *connstr, const char *what,
-				  struct text *why)
+static enum connstr_result refuse(const struct connstr *connstr, const char *what, struct text *why)
 {
 	text_printf(why, "%s at byte %zu of the entry", what,
 		    (size_t)(connstr->at - connstr->start) + 1);

@@ -45,12 +45,13 @@ static const struct config_mask *set_of(const struct shelf *shelf, const void *e
 }
 
 static void report(struct diff *diff, const struct shelf *shelf, enum config_change change,
-		   const void *before, const void *after, enum setting_applies applies)
+		   const char *name, const void *before, const void *after,
+		   enum setting_applies applies)
 {
 	struct config_difference difference = {
 		.kind = shelf->kind,
 		.change = change,
-		.name = name_of(shelf, before != NULL ? before : after),
+		.name = name,
 		.detail = text_string(&diff->detail),
 		.applies = applies,
 		.before = before,
@@ -80,7 +81,8 @@ static void compare_entries(struct diff *diff, const struct shelf *shelf, const 
 		if (!value_is_equal(row, before, after))
 			note_key(diff, row, &applies);
 	for (i = 0; i < settings_count(); i++) {
-		bool was = mask_has(set_of(shelf, before), i), is = mask_has(set_of(shelf, after), i);
+		bool was = mask_has(set_of(shelf, before), i),
+		     is = mask_has(set_of(shelf, after), i);
 
 		row = settings_row(i);
 		if (was != is || (is && !value_is_equal(row, settings_of(shelf, before),
@@ -88,7 +90,18 @@ static void compare_entries(struct diff *diff, const struct shelf *shelf, const 
 			note_key(diff, row, &applies);
 	}
 	if (diff->detail.len != 0)
-		report(diff, shelf, CONFIG_CHANGED, before, after, applies);
+		report(diff, shelf, CONFIG_CHANGED, name_of(shelf, before), before, after, applies);
+}
+
+/* Which of two entries comes first, as strcmp; one that is not there comes last. */
+static int order_entries(const struct shelf *before, unsigned i, const struct shelf *after,
+			 unsigned j)
+{
+	if (i == before->count)
+		return 1;
+	if (j == after->count)
+		return -1;
+	return strcmp(name_of(before, entry_at(before, i)), name_of(after, entry_at(after, j)));
 }
 
 /* Both arrays are in order of name. */
@@ -98,25 +111,17 @@ static void compare_shelves(struct diff *diff, const struct shelf *before,
 	unsigned i = 0, j = 0;
 
 	while (i < before->count || j < after->count) {
-		const void *old = i < before->count ? entry_at(before, i) : NULL;
-		const void *new = j < after->count ? entry_at(after, j) : NULL;
-		int order = old == NULL ? 1 : new == NULL ? -1 :
-			    strcmp(name_of(before, old), name_of(after, new));
+		int order = order_entries(before, i, after, j);
+		const void *entry = order <= 0 ? entry_at(before, i++) : entry_at(after, j++);
 
-		if (order == 0) {
-			compare_entries(diff, before, old, new);
-			i++;
-			j++;
-			continue;
-		}
 		text_clear(&diff->detail);
-		if (order < 0) {
-			report(diff, before, CONFIG_REMOVED, old, NULL, RECONNECT);
-			i++;
-		} else {
-			report(diff, after, CONFIG_ADDED, NULL, new, LIVE);
-			j++;
-		}
+		if (order == 0)
+			compare_entries(diff, before, entry, entry_at(after, j++));
+		else if (order < 0)
+			report(diff, before, CONFIG_REMOVED, name_of(before, entry), entry, NULL,
+			       RECONNECT);
+		else
+			report(diff, after, CONFIG_ADDED, name_of(after, entry), NULL, entry, LIVE);
 	}
 }
 
@@ -148,8 +153,11 @@ static void compare_settings(struct diff *diff, const struct config *before,
 }
 
 #define SHELF(kind, where, type, array, count)                                                     \
-	{ kind, where, (const char *)(array), count, sizeof(struct type),                          \
-	  offsetof(struct type, name), offsetof(struct type, settings), offsetof(struct type, set) }
+	{                                                                                          \
+		kind, where, (const char *)(array), count, sizeof(struct type),                    \
+			offsetof(struct type, name), offsetof(struct type, settings),              \
+			offsetof(struct type, set)                                                 \
+	}
 
 void config_diff(const struct config *before, const struct config *after,
 		 void (*on_difference)(void *arg, const struct config_difference *difference),
@@ -191,6 +199,6 @@ void config_difference_format(const struct config_difference *difference, char *
 	bool changed = difference->change == CONFIG_CHANGED;
 
 	snprintf(buffer, size, "%s %s: %s%s%s%s", kinds[difference->kind], difference->name,
-		 changes[difference->change], changed ? ": " : "", changed ? difference->detail : "",
-		 changed ? effects[difference->applies] : "");
+		 changes[difference->change], changed ? ": " : "",
+		 changed ? difference->detail : "", changed ? effects[difference->applies] : "");
 }

@@ -120,7 +120,8 @@ static bool split_port(const char **part, size_t *len, int *port, struct text *w
 		host_end = colon != NULL ? colon : end;
 	}
 	if (colon != NULL && !read_port(colon + 1, (size_t)(end - colon - 1), port)) {
-		text_printf(why, "\"%.*s\": the port is not a number from 1 to 65535", (int)*len, p);
+		text_printf(why, "\"%.*s\": the port is not a number from 1 to 65535", (int)*len,
+			    p);
 		return false;
 	}
 	*len = (size_t)(host_end - *part);
@@ -160,7 +161,8 @@ bool hosts_read_cluster(const char *list, struct config_source *source, struct c
 		host->host = source_string_n(source, part, len);
 		for (i = 0; i < *count; i++) {
 			if (is_same(&(*hosts)[i], host)) {
-				text_printf(why, "the host %s:%d stands twice", host->host, host->port);
+				text_printf(why, "the host %s:%d stands twice", host->host,
+					    host->port);
 				return false;
 			}
 		}

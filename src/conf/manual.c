@@ -5,8 +5,9 @@
 #include "conf/value.h"
 
 static const char *const type_words[] = {
-	[KEY_INT] = "number", [KEY_OCTAL] = "octal",   [KEY_BOOL] = "0 or 1", [KEY_TIME] = "time",
-	[KEY_SIZE] = "size",  [KEY_STRING] = "string", [KEY_WORD] = "word",   [KEY_SECRET] = "secret",
+	[KEY_INT] = "number", [KEY_OCTAL] = "octal",   [KEY_BOOL] = "0 or 1",
+	[KEY_TIME] = "time",  [KEY_SIZE] = "size",     [KEY_STRING] = "string",
+	[KEY_WORD] = "word",  [KEY_SECRET] = "secret",
 };
 
 static const char *const applies_words[] = {
@@ -21,8 +22,10 @@ static void print_where(unsigned where, FILE *out)
 	static const struct {
 		unsigned bit;
 		const char *word;
-	} places[] = { { IN_GLOBAL, "global" }, { IN_CLUSTER, "cluster" },
-		       { IN_DATABASE, "database" }, { IN_USER, "user" } };
+	} places[] = { { IN_GLOBAL, "global" },
+		       { IN_CLUSTER, "cluster" },
+		       { IN_DATABASE, "database" },
+		       { IN_USER, "user" } };
 	bool first = true;
 	size_t i;
 

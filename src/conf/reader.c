@@ -71,7 +71,7 @@ static struct input *current(struct reader *reader)
 }
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct reader *reader, const char *fmt,
-							  ...)
+							 ...)
 {
 	struct text text = { 0 };
 	va_list ap;
@@ -185,12 +185,14 @@ static bool check_assignment(struct reader *reader, const char *p)
 	text_clear(&reader->name);
 	rest = take_name(reader, p);
 	if (rest == NULL)
-		return refuse(reader, "a name = value is expected; names with other characters than "
-				      "letters, digits and _.-* need single quotes");
+		return refuse(reader,
+			      "a name = value is expected; names with other characters than "
+			      "letters, digits and _.-* need single quotes");
 	rest = skip_blanks(rest);
 	if (*rest != '=')
-		return refuse(reader, "'=' is missing after \"%.100s\"; names with other characters "
-				      "than letters, digits and _.-* need single quotes",
+		return refuse(reader,
+			      "'=' is missing after \"%.100s\"; names with other characters "
+			      "than letters, digits and _.-* need single quotes",
 			      text_string(&reader->name));
 	text_add(&reader->line, "name ");
 	text_add(&reader->line, rest);
@@ -347,7 +349,7 @@ bool reader_read_text(struct config_source *source, const char *text, size_t len
 	/* fmemopen refuses to read nothing. */
 	if (len == 0)
 		return true;
-	file = fmemopen((void *)(uintptr_t)text, len, "r");
+	file = fmemopen((char *)text, len, "r");
 	if (file == NULL) {
 		config_error_set(error, NULL, 0, "cannot read: %s", strerror(errno));
 		return false;

@@ -41,12 +41,9 @@ static const struct setting_word pool_modes[] = {
 };
 
 static const struct setting_word routes[] = {
-	{ "split", ROUTING_SPLIT },
-	{ "primary", ROUTING_PRIMARY },
-	{ "replica", ROUTING_REPLICA },
-	{ "prefer-replica", ROUTING_PREFER_REPLICA },
-	{ "any", ROUTING_ANY },
-	{ NULL, 0 },
+	{ "split", ROUTING_SPLIT },	{ "primary", ROUTING_PRIMARY },
+	{ "replica", ROUTING_REPLICA }, { "prefer-replica", ROUTING_PREFER_REPLICA },
+	{ "any", ROUTING_ANY },		{ NULL, 0 },
 };
 
 /* libpq's words; the first one of a value is the one shown. */
@@ -93,10 +90,9 @@ static const struct setting_word tls_modes[] = {
 };
 
 static const struct setting_word facilities[] = {
-	{ "auth", 0 },	 { "authpriv", 0 }, { "daemon", 0 }, { "user", 0 },
-	{ "local0", 0 }, { "local1", 0 },   { "local2", 0 }, { "local3", 0 },
-	{ "local4", 0 }, { "local5", 0 },   { "local6", 0 }, { "local7", 0 },
-	{ NULL, 0 },
+	{ "auth", 0 },	 { "authpriv", 0 }, { "daemon", 0 }, { "user", 0 },   { "local0", 0 },
+	{ "local1", 0 }, { "local2", 0 },   { "local3", 0 }, { "local4", 0 }, { "local5", 0 },
+	{ "local6", 0 }, { "local7", 0 },   { NULL, 0 },
 };
 
 static const struct setting_word batches[] = {
@@ -119,8 +115,8 @@ static const struct setting rows[] = {
   "A cancel request that could not be sent for this long is dropped; 0 is never." },
 { "client_idle_timeout", KEY_TIME, FIELD(client_idle_timeout), "0", "0", NULL, NULL, BOTH, LIVE,
   "Clients idle outside a transaction for longer are closed; 0 is never." },
-{ "client_login_timeout", KEY_TIME, FIELD(client_login_timeout), "60s", "0", NULL, NULL, GLOBAL, LIVE,
-  "Clients that have not logged in after this are closed; 0 is never." },
+{ "client_login_timeout", KEY_TIME, FIELD(client_login_timeout), "60s", "0", NULL, NULL, GLOBAL,
+  LIVE, "Clients that have not logged in after this are closed; 0 is never." },
 { "client_tls_sslmode", KEY_WORD, FIELD(client_tls_sslmode), "disable", NULL, NULL, tls_modes,
   GLOBAL, NEW_CONNECTIONS, "TLS with clients." },
 { "default_pool_size", KEY_INT, FIELD(default_pool_size), "20", "0", NULL, NULL, GLOBAL, LIVE,
@@ -165,12 +161,13 @@ static const struct setting rows[] = {
 { "max_db_client_connections", KEY_INT, FIELD(max_db_client_connections), "0", "0", NULL, NULL,
   DATABASE | ZERO_INHERITS, LIVE, "Clients of one database; 0 is without limit." },
 { "max_db_connections", KEY_INT, FIELD(max_db_connections), "0", "0", NULL, NULL,
-  DATABASE | ZERO_INHERITS, LIVE, "Servers of one database, whoever the user; 0 is without limit." },
+  DATABASE | ZERO_INHERITS, LIVE,
+  "Servers of one database, whoever the user; 0 is without limit." },
 { "max_packet_size", KEY_SIZE, FIELD(max_packet_size), "2147483647", "1kB", "2147483647", NULL,
   GLOBAL, LIVE, "The largest message that may pass." },
-{ "max_prepared_statements", KEY_INT, FIELD(max_prepared_statements), "200", "0", NULL, NULL, GLOBAL,
-  NEW_CONNECTIONS,
-  "Named prepared statements kept on a server in transaction and statement pooling; 0 is no support." },
+{ "max_prepared_statements", KEY_INT, FIELD(max_prepared_statements), "200", "0", NULL, NULL,
+  GLOBAL, NEW_CONNECTIONS,
+  "Named prepared statements kept on a server in transaction and statement pooling; 0 is none." },
 { "max_replica_lag", KEY_TIME, FIELD(max_replica_lag), "10s", "0", NULL, NULL, ANYWHERE, LIVE,
   "Replicas further behind than this get no reads; 0 is any lag." },
 { "max_user_client_connections", KEY_INT, FIELD(max_user_client_connections), "0", "0", NULL, NULL,
@@ -206,10 +203,10 @@ static const struct setting rows[] = {
 { "replica_balance", KEY_WORD, FIELD(replica_balance), "least-connections", NULL, NULL, balances,
   SPLIT, LIVE, "How a replica is chosen among those that fit." },
 { "reserve_pool_size", KEY_INT, FIELD(reserve_pool_size), "0", "0", NULL, NULL, BOTH, LIVE,
-  "Servers that a pool may add when a client waits for reserve_pool_timeout; 0 is none. `reserve_pool` "
-  "in databases is the same." },
-{ "reserve_pool_timeout", KEY_TIME, FIELD(reserve_pool_timeout), "5s", "0", NULL, NULL, GLOBAL, LIVE,
-  "How long a client waits until the reserve is used; 0 is never." },
+  "Servers that a pool may add when a client waits for reserve_pool_timeout; 0 is none. "
+  "`reserve_pool` in databases is the same." },
+{ "reserve_pool_timeout", KEY_TIME, FIELD(reserve_pool_timeout), "5s", "0", NULL, NULL, GLOBAL,
+  LIVE, "How long a client waits until the reserve is used; 0 is never." },
 { "route", KEY_WORD, FIELD(route), "split", NULL, NULL, routes, ANYWHERE, LIVE,
   "Where transactions of a database with a cluster go; `split` is each by what it does." },
 { "route_buffer", KEY_SIZE, FIELD(route_buffer), "64kB", "1kB", "64MB", NULL, GLOBAL, LIVE,
@@ -222,8 +219,8 @@ static const struct setting rows[] = {
   LIVE, "The query that checks a server; `<empty>` is an empty query, nothing is no check." },
 { "server_connect_timeout", KEY_TIME, FIELD(server_connect_timeout), "15s", "0", NULL, NULL, GLOBAL,
   LIVE, "Servers not logged in after this are given up; 0 is never." },
-{ "server_idle_timeout", KEY_TIME, FIELD(server_idle_timeout), "10min", "0", NULL, NULL, GLOBAL, LIVE,
-  "Servers idle for longer are closed, down to min_pool_size; 0 is never." },
+{ "server_idle_timeout", KEY_TIME, FIELD(server_idle_timeout), "10min", "0", NULL, NULL, GLOBAL,
+  LIVE, "Servers idle for longer are closed, down to min_pool_size; 0 is never." },
 { "server_lifetime", KEY_TIME, FIELD(server_lifetime), "1h", "0", NULL, NULL,
   DATABASE | ZERO_INHERITS, LIVE,
   "Servers older than this are closed once free; 0 is after one use." },
@@ -235,8 +232,8 @@ static const struct setting rows[] = {
   GLOBAL, LIVE, "Send server_reset_query in all pool modes." },
 { "server_round_robin", KEY_BOOL, FIELD(server_round_robin), "0", NULL, NULL, NULL, GLOBAL, LIVE,
   "Use the server that was idle longest, not the one used last." },
-{ "server_tls_sslmode", KEY_WORD, FIELD(server_tls_sslmode), "disable", NULL, NULL, tls_modes, GLOBAL,
-  NEW_CONNECTIONS, "TLS with servers." },
+{ "server_tls_sslmode", KEY_WORD, FIELD(server_tls_sslmode), "disable", NULL, NULL, tls_modes,
+  GLOBAL, NEW_CONNECTIONS, "TLS with servers." },
 { "so_reuseport", KEY_BOOL, FIELD(so_reuseport), "0", NULL, NULL, NULL, GLOBAL, RESTART,
   "Let several processes listen on the same port." },
 { "stats_period", KEY_TIME, FIELD(stats_period), "60s", "1s", "1d", NULL, GLOBAL, LIVE,
@@ -262,7 +259,8 @@ static const struct setting rows[] = {
   "Seconds between keepalives; 0 is the kernel's default." },
 { "tcp_socket_buffer", KEY_INT, FIELD(tcp_socket_buffer), "0", "0", NULL, NULL, GLOBAL,
   NEW_CONNECTIONS, "Bytes of the kernel's socket buffers; 0 is the kernel's default." },
-{ "tcp_user_timeout", KEY_INT, FIELD(tcp_user_timeout), "0", "0", NULL, NULL, GLOBAL, NEW_CONNECTIONS,
+{ "tcp_user_timeout", KEY_INT, FIELD(tcp_user_timeout), "0", "0", NULL, NULL, GLOBAL,
+  NEW_CONNECTIONS,
   "Milliseconds that sent data may stay unacknowledged; 0 is the kernel's default." },
 { "track_extra_parameters", KEY_STRING, FIELD(track_extra_parameters), "IntervalStyle", NULL, NULL,
   NULL, GLOBAL, RESTART,
@@ -273,8 +271,8 @@ static const struct setting rows[] = {
   "Folder of the Unix socket, also for servers without host; `@name` is abstract, empty is none." },
 { "unix_socket_group", KEY_STRING, FIELD(unix_socket_group), "", NULL, NULL, NULL, GLOBAL, RESTART,
   "Group of the Unix socket." },
-{ "unix_socket_mode", KEY_OCTAL, FIELD(unix_socket_mode), "0777", "0", "0777", NULL, GLOBAL, RESTART,
-  "Mode of the Unix socket." },
+{ "unix_socket_mode", KEY_OCTAL, FIELD(unix_socket_mode), "0777", "0", "0777", NULL, GLOBAL,
+  RESTART, "Mode of the Unix socket." },
 { "user", KEY_STRING, FIELD(user), NULL, NULL, NULL, NULL, GLOBAL, RESTART,
   "Become this user when started as root." },
 { "verbose", KEY_INT, FIELD(verbose), "0", "0", "3", NULL, GLOBAL, LIVE,

@@ -110,8 +110,8 @@ struct config_source *source_copy(const struct config_source *source)
 	return copy;
 }
 
-void config_error_set(struct config_error *error, const char *file, unsigned line,
-		      const char *fmt, ...)
+void config_error_set(struct config_error *error, const char *file, unsigned line, const char *fmt,
+		      ...)
 {
 	va_list ap;
 	char *p;

@@ -26,7 +26,8 @@ unsigned spell_distance(const char *a, const char *b)
 	for (j = 0; j <= b_len; j++)
 		row[0][j] = (unsigned)j;
 	for (i = 1; i <= a_len; i++) {
-		unsigned *now = row[i % 3], *above = row[(i + 2) % 3], *two_above = row[(i + 1) % 3];
+		unsigned *now = row[i % 3], *above = row[(i + 2) % 3],
+			 *two_above = row[(i + 1) % 3];
 
 		now[0] = (unsigned)i;
 		for (j = 1; j <= b_len; j++) {

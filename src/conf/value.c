@@ -29,11 +29,7 @@ static const struct unit time_units[] = {
 };
 
 static const struct unit size_units[] = {
-	{ "B", 1 },
-	{ "kB", 1 << 10 },
-	{ "MB", 1 << 20 },
-	{ "GB", 1 << 30 },
-	{ NULL, 0 },
+	{ "B", 1 }, { "kB", 1 << 10 }, { "MB", 1 << 20 }, { "GB", 1 << 30 }, { NULL, 0 },
 };
 
 /* 30 years, 1 TB: larger ones are mistakes, and sums of them must not overflow. */
@@ -42,7 +38,7 @@ static const struct unit size_units[] = {
 
 /* Words that PostgreSQL takes for booleans; PgBouncer only takes the digits. */
 static const struct setting_word bool_words[] = {
-	{ "0", 0 },   { "1", 1 },    { "off", 0 },   { "on", 1 }, { "no", 0 },
+	{ "0", 0 },   { "1", 1 },     { "off", 0 },  { "on", 1 }, { "no", 0 },
 	{ "yes", 1 }, { "false", 0 }, { "true", 1 }, { NULL, 0 },
 };
 
@@ -257,23 +253,37 @@ void value_print_allowed(const struct setting *row, struct text *out)
 		text_printf(out, "at most %s", row->max);
 }
 
-static const char *const type_texts[] = {
-	[KEY_INT] = "a whole number",
-	[KEY_OCTAL] = "an octal number with a leading 0",
-	[KEY_TIME] = "a time in seconds or with us, ms, s, min, h, d",
-	[KEY_SIZE] = "a size in bytes or with B, kB, MB, GB",
-};
+static const char *type_text(enum setting_type type)
+{
+	switch (type) {
+	case KEY_INT:
+		return "a whole number";
+	case KEY_OCTAL:
+		return "an octal number with a leading 0";
+	case KEY_TIME:
+		return "a time in seconds or with us, ms, s, min, h, d";
+	case KEY_SIZE:
+		return "a size in bytes or with B, kB, MB, GB";
+	case KEY_BOOL:
+	case KEY_WORD:
+	case KEY_STRING:
+	case KEY_SECRET:
+		break;
+	}
+	return "one of";
+}
 
 static void explain(const struct setting *row, const char *input, struct text *why)
 {
 	struct text allowed = { 0 };
 
 	value_print_allowed(row, &allowed);
-	if (row->words != NULL || row->type == KEY_BOOL)
-		text_printf(why, "%s is one of %s", row->name, text_string(&allowed));
-	else
-		text_printf(why, "%s is %s%s%s", row->name, type_texts[row->type],
-			    allowed.len != 0 ? ": " : "", text_string(&allowed));
+	text_printf(why, "%s is %s%s%s", row->name,
+		    row->words != NULL ? "one of" : type_text(row->type),
+		    allowed.len == 0				  ? ""
+		    : row->words != NULL || row->type == KEY_BOOL ? " "
+								  : ": ",
+		    text_string(&allowed));
 	text_printf(why, ", not \"%.100s\"", input);
 	text_done(&allowed);
 }

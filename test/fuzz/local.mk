@@ -4,3 +4,4 @@ fuzz_targets += sql
 fuzz_targets += message
 fuzz_targets += startup
 fuzz_targets += scram
+fuzz_targets += settings

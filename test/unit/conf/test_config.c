@@ -223,9 +223,10 @@ END_TEST
 START_TEST(test_a_cluster_has_its_hosts)
 {
 	struct config *config = load_good(
-		HEAD "[databases]\napp = cluster=main\nro = cluster=main dbname=app route=replica\n"
-		     "[clusters]\nmain = hosts='10.0.0.1, db2:5433,[::1]:5434,[::2],/run/pg:6000,/x' "
-		     "monitor_user=m monitor_password=secret max_replica_lag=2s\n");
+		HEAD
+		"[databases]\napp = cluster=main\nro = cluster=main dbname=app route=replica\n"
+		"[clusters]\nmain = hosts='10.0.0.1, db2:5433,[::1]:5434,[::2],/run/pg:6000,/x' "
+		"monitor_user=m monitor_password=secret max_replica_lag=2s\n");
 	const struct config_database *app = config_database_find(config, "app");
 	const struct config_cluster *cluster = app->cluster;
 
@@ -285,8 +286,9 @@ END_TEST
 
 START_TEST(test_the_later_of_two_entries_counts)
 {
-	struct config *config = load_good(HEAD "[databases]\nb=host=x\na=host=1 pool_size=9\n"
-					       "c=host=y\na=host=2\na=host=3\n*=host=4\n*=host=5\n");
+	struct config *config =
+		load_good(HEAD "[databases]\nb=host=x\na=host=1 pool_size=9\n"
+			       "c=host=y\na=host=2\na=host=3\n*=host=4\n*=host=5\n");
 
 	ck_assert_uint_eq(config->database_count, 3);
 	ck_assert_str_eq(config_database_find(config, "a")->hosts[0].host, "3");

@@ -122,9 +122,13 @@ START_TEST(test_times_are_seconds_or_have_a_unit)
 		{ "2 d", 172800 * USEC_PER_SEC },
 		{ "0.1", 100 * USEC_PER_MSEC },
 	};
-	static const char *const bad[] = { "",	   "s",	  ".",	 "-1",	"1m",  "1 S", "1e3",
-					   "0x10", "nan", "inf", "1,5", "1s ", "1000000d",
-					   "99999999999999999999999999999999999999" };
+	static const char *const bad[] = { "",	       "s",
+					   ".",	       "-1",
+					   "1m",       "1 S",
+					   "1e3",      "0x10",
+					   "nan",      "inf",
+					   "1,5",      "1s ",
+					   "1000000d", "99999999999999999999999999999999999999" };
 	size_t i;
 
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -203,8 +207,10 @@ END_TEST
 
 START_TEST(test_what_pgbouncer_has_and_we_have_not_is_refused)
 {
-	static const char *const keys[] = { "auth_query", "auth_hba_file", "peer_id", "pkt_buf",
-					    "client_tls_key_file", "server_tls13_ciphers" };
+	static const char *const keys[] = {
+		"auth_query", "auth_hba_file",	     "peer_id",
+		"pkt_buf",    "client_tls_key_file", "server_tls13_ciphers"
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -285,8 +291,46 @@ START_TEST(test_entry_rows_are_in_order_and_apart_from_settings)
 }
 END_TEST
 
+/* A file of the source tree, NULL if the test does not run in a build; to be freed. */
+static char *read_source_file(const char *name)
+{
+	const char *srcdir = getenv("srcdir");
+	char path[4096], *page = NULL;
+	size_t size = 0;
+	FILE *file, *out;
+	int c;
+
+	if (srcdir == NULL)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/%s", srcdir, name);
+	file = fopen(path, "r");
+	ck_assert_msg(file != NULL, "%s", path);
+	out = open_memstream(&page, &size);
+	while ((c = getc(file)) != EOF)
+		putc(c, out);
+	fclose(out);
+	fclose(file);
+	return page;
+}
+
+START_TEST(test_the_example_is_a_configuration)
+{
+	char *page = read_source_file("etc/pgweir.ini");
+	struct config_error error;
+	struct config *config;
+
+	if (page == NULL)
+		return;
+	config = config_load_text(page, strlen(page), &error);
+	ck_assert_msg(config != NULL, "line %u: %s", error.line, error.text);
+	config_unref(config);
+	free(page);
+}
+END_TEST
+
 START_TEST(test_manual_has_every_row)
 {
+	char *document = read_source_file("doc/settings.md");
 	char *page = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&page, &size);
@@ -301,6 +345,9 @@ START_TEST(test_manual_has_every_row)
 		ck_assert_msg(strstr(page, cell) != NULL, "%s", cell);
 	}
 	ck_assert_ptr_nonnull(strstr(page, "| `monitor_user` |"));
+	ck_assert_msg(document == NULL || strstr(document, page) != NULL,
+		      "run scripts/gen-settings-doc");
+	free(document);
 	free(page);
 }
 END_TEST
@@ -326,6 +373,7 @@ int main(void)
 	tcase_add_test(tests, test_target_session_attrs_is_route_in_libpqs_words);
 	tcase_add_test(tests, test_distance_counts_swapped_letters_once);
 	tcase_add_test(tests, test_entry_rows_are_in_order_and_apart_from_settings);
+	tcase_add_test(tests, test_the_example_is_a_configuration);
 	tcase_add_test(tests, test_manual_has_every_row);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
