@@ -37,7 +37,8 @@ struct pgquery {
 	struct ev_timer timer;
 	struct task task; /* tells a failure, then frees */
 	enum pgquery_failure failure;
-	char sqlstate[6];
+	char sqlstate[6];	/* of an error that ended the connection */
+	char last_words[160]; /* and what it said */
 	char text[256];
 };
 
@@ -155,41 +156,41 @@ static void connect_step(struct pgquery *query)
 	}
 }
 
-/* Keeps the code of an error that ends the connection (57P01), also when nothing was asked. */
+/* Keeps the error that ends the connection (57P01). */
+static void note_end(struct pgquery *query, const PGresult *result)
+{
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (severity == NULL || code == NULL || text == NULL)
+		return;
+	if (strcmp(severity, "FATAL") != 0 && strcmp(severity, "PANIC") != 0)
+		return;
+	snprintf(query->sqlstate, sizeof(query->sqlstate), "%s", code);
+	snprintf(query->last_words, sizeof(query->last_words), "%s", text);
+}
+
 static void note_result(struct pgquery *query, PGresult *result)
 {
-	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-	if (code != NULL)
-		snprintf(query->sqlstate, sizeof(query->sqlstate), "%s", code);
+	note_end(query, result);
 	PQclear(query->result);
 	query->result = result;
 }
 
 /*
- * A server that goes sends its reason and closes.  While nothing is asked libpq takes an ERROR for
- * a notice, so the code comes from there.
+ * A server that goes sends its reason and closes.  While nothing is asked libpq takes an error for
+ * a notice.
  */
 static void on_notice(void *arg, const PGresult *result)
 {
-	struct pgquery *query = arg;
-	const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-	if (code != NULL && severity != NULL &&
-	    (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-		snprintf(query->sqlstate, sizeof(query->sqlstate), "%s", code);
+	note_end(arg, result);
 }
 
 static void fail_lost(struct pgquery *query)
 {
-	const char *text = NULL;
-
-	if (query->result != NULL && query->sqlstate[0] != '\0')
-		text = PQresultErrorField(query->result, PG_DIAG_MESSAGE_PRIMARY);
-	if (text == NULL)
-		text = PQerrorMessage(query->conn);
-	fail(query, PGQUERY_LOST, text);
+	fail(query, PGQUERY_LOST,
+	     query->last_words[0] != '\0' ? query->last_words : PQerrorMessage(query->conn));
 }
 
 static void finish_command(struct pgquery *query)
@@ -199,7 +200,6 @@ static void finish_command(struct pgquery *query)
 	query->result = NULL;
 	ev_timer_stop(query->loop->ev, &query->timer);
 	query->state = QUERY_READY;
-	query->sqlstate[0] = '\0';
 	query->owner->on_answer(query, result);
 	PQclear(result);
 }

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: ISC */
+#include "io/addr.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+	const char *host;
+	const char *text; /* NULL: it is a name */
+	const char *number;
+} forms[] = {
+	{ "10.0.0.1", "10.0.0.1:5432", "10.0.0.1" },
+	{ "::1", "[::1]:5432", "::1" },
+	{ "[::1]", "[::1]:5432", "::1" },
+	{ "2001:DB8::A", "[2001:db8::a]:5432", "2001:db8::a" },
+	{ "fe80::1%7", "[fe80::1%7]:5432", "fe80::1%7" },
+	{ "/tmp", "/tmp/.s.PGSQL.5432", "" },
+	{ "@/tmp/x", "@/tmp/x/.s.PGSQL.5432", "" },
+	{ "localhost", NULL, NULL },
+	{ "db1.example.org", NULL, NULL },
+	{ "10.0.0", NULL, NULL },
+	{ "10.0.0.1.5", NULL, NULL },
+	{ "256.0.0.1", NULL, NULL },
+	{ "", NULL, NULL },
+	{ "[::1", NULL, NULL },
+	{ "[]", NULL, NULL },
+	{ ":::", NULL, NULL },
+	{ "/a/path/that/is/longer/than/what/fits/into/the/path/of/a/socket/address/which/are/108/bytes/on/linux/and/more",
+	  NULL, NULL },
+};
+
+START_TEST(test_numeric_addresses_and_sockets_need_no_lookup)
+{
+	char text[ADDR_TEXT_BYTES], number[ADDR_TEXT_BYTES];
+	struct addr addr, same;
+
+	ck_assert_int_eq(addr_parse(&addr, forms[_i].host, 5432), forms[_i].text != NULL);
+	if (forms[_i].text == NULL)
+		return;
+	ck_assert_str_eq(addr_text(&addr, text, sizeof(text)), forms[_i].text);
+	ck_assert_str_eq(addr_number(&addr, number, sizeof(number)), forms[_i].number);
+	ck_assert_int_eq(addr_port(&addr), addr_is_unix(&addr) ? 0 : 5432);
+	addr_parse(&same, forms[_i].host, 5432);
+	ck_assert(addr_equals(&addr, &same));
+	addr_parse(&same, forms[_i].host, 5433);
+	ck_assert(!addr_equals(&addr, &same));
+}
+END_TEST
+
+START_TEST(test_abstract_socket_has_no_terminator_in_its_length)
+{
+	struct addr addr;
+
+	ck_assert(addr_parse(&addr, "@x", 1));
+	ck_assert_int_eq(addr.un.sun_path[0], '\0');
+	ck_assert_uint_eq(addr.len, offsetof(struct sockaddr_un, sun_path) + strlen("@x/.s.PGSQL.1"));
+	ck_assert(addr_parse(&addr, "/x", 1));
+	ck_assert_uint_eq(addr.len,
+			  offsetof(struct sockaddr_un, sun_path) + strlen("/x/.s.PGSQL.1") + 1);
+}
+END_TEST
+
+static void check_list(const char *text, const char *expected)
+{
+	char all[256] = "", host[32];
+	enum addr_step step;
+	uint16_t port;
+
+	while ((step = addr_list_next(&text, host, sizeof(host), &port, 5432)) == ADDR_NEXT)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "<%s %u>", host, port);
+	if (step == ADDR_BAD)
+		strcat(all, "bad");
+	ck_assert_str_eq(all, expected);
+}
+
+START_TEST(test_list_of_hosts_is_read)
+{
+	check_list("", "");
+	check_list("  ", "");
+	check_list("db1", "<db1 5432>");
+	check_list("db1,db2:5433, 10.0.0.1:1 ,::1,[::1]:65535,[fe80::1]",
+		   "<db1 5432><db2 5433><10.0.0.1 1><::1 5432><::1 65535><fe80::1 5432>");
+	check_list("/tmp,/var/run/postgresql:5440,@abs", "</tmp 5432></var/run/postgresql 5440><@abs 5432>");
+	check_list(",", "bad");
+	check_list("a,,b", "<a 5432>bad");
+	check_list("a,", "bad");
+	check_list("a:0", "bad");
+	check_list("a:65536", "bad");
+	check_list("a:", "bad");
+	check_list("a:x", "bad");
+	check_list(":5432", "bad");
+	check_list("a b", "bad");
+	check_list("[::1", "bad");
+	check_list("[::1]x", "bad");
+	check_list("[]:1", "bad");
+	check_list("0123456789012345678901234567890", "<0123456789012345678901234567890 5432>");
+	check_list("01234567890123456789012345678901", "bad");
+}
+END_TEST
+
+/* Lookups; the system's hosts file has localhost. */
+
+static struct loop loop;
+static struct resolver *resolver;
+static struct lookup lookups[50];
+static int answers, addresses, failures;
+static bool again;
+
+static const struct resolver_options options = {
+	.max_ttl = 15 * USEC_PER_SEC,
+	.negative_ttl = 15 * USEC_PER_SEC,
+};
+
+static void on_done(struct lookup *lookup, const struct addr_list *list, usec_t until,
+		    const char *error)
+{
+	answers++;
+	ck_assert_int_gt(until, clock_now());
+	if (list == NULL) {
+		ck_assert_ptr_nonnull(error);
+		failures++;
+	} else {
+		ck_assert_ptr_null(error);
+		addresses += (int)list->count;
+		for (unsigned i = 0; i < list->count; i++)
+			if (!addr_is_unix(&list->addrs[i]))
+				ck_assert_uint_eq(addr_port(&list->addrs[i]), 5432);
+	}
+	if (again) {
+		again = false;
+		lookup_start(lookup, resolver, "localhost", 5432, on_done);
+	}
+}
+
+static void setup(void)
+{
+	memset(lookups, 0, sizeof(lookups));
+	answers = addresses = failures = 0;
+	again = false;
+	loop_init(&loop);
+	resolver = resolver_new(&loop, &options);
+}
+
+static void teardown(void)
+{
+	resolver_free(resolver);
+	loop_done(&loop);
+}
+
+/* Turns until nothing is on its way. */
+static void run(void)
+{
+	for (int i = 0; i < 200 && (resolver_queries(resolver) > 0 || !list_is_empty(&loop.tasks)); i++)
+		ev_run(loop.ev, resolver_queries(resolver) > 0 ? EVRUN_ONCE : EVRUN_NOWAIT);
+	loop_end_turn(&loop);
+}
+
+START_TEST(test_answers_come_from_the_loop_and_never_at_once)
+{
+	lookup_start(&lookups[0], resolver, "127.0.0.1", 5432, on_done);
+	lookup_start(&lookups[1], resolver, "localhost", 5432, on_done);
+	lookup_start(&lookups[2], resolver, "/tmp", 5432, on_done);
+	ck_assert_int_eq(answers, 0);
+	run();
+	ck_assert_int_eq(answers, 3);
+	ck_assert_int_ge(addresses, 3);
+	ck_assert_int_eq(failures, 0);
+	ck_assert_uint_eq(resolver_names(resolver), 1);
+}
+END_TEST
+
+START_TEST(test_cancelled_lookups_are_not_answered)
+{
+	for (int i = 0; i < 50; i++)
+		lookup_start(&lookups[i], resolver, i % 2 != 0 ? "localhost" : "::1", 5432, on_done);
+	for (int i = 0; i < 50; i++)
+		if (i >= 2)
+			lookup_cancel(&lookups[i]);
+	run();
+	ck_assert_int_eq(answers, 2);
+	lookup_cancel(&lookups[0]);
+}
+END_TEST
+
+START_TEST(test_call_may_ask_again)
+{
+	again = true;
+	lookup_start(&lookups[0], resolver, "localhost", 5432, on_done);
+	run();
+	ck_assert_int_eq(answers, 2);
+}
+END_TEST
+
+START_TEST(test_unknown_name_is_believed_for_a_while)
+{
+	lookup_start(&lookups[0], resolver, "a.name.without.address.invalid", 5432, on_done);
+	/* A reload with other name servers in between loses nobody. */
+	resolver_reconfigure(resolver, &(struct resolver_options){
+		.max_ttl = USEC_PER_SEC, .negative_ttl = 60 * USEC_PER_SEC,
+		.resolv_conf = "/dev/null" });
+	ck_assert_int_eq(answers, 0);
+	lookup_cancel(&lookups[0]);
+}
+END_TEST
+
+START_TEST(test_end_drops_what_is_on_its_way)
+{
+	lookup_start(&lookups[0], resolver, "localhost", 5432, on_done);
+	lookup_start(&lookups[1], resolver, "127.0.0.1", 5432, on_done);
+	lookup_start(&lookups[2], resolver, "another.name.invalid", 5432, on_done);
+	resolver_free(resolver);
+	loop_end_turn(&loop);
+	ck_assert_int_eq(answers, 0);
+	resolver = resolver_new(&loop, &options);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("addr");
+	TCase *parse = tcase_create("parse"), *ask = tcase_create("ask");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(parse, test_numeric_addresses_and_sockets_need_no_lookup, 0,
+			    sizeof(forms) / sizeof(forms[0]));
+	tcase_add_test(parse, test_abstract_socket_has_no_terminator_in_its_length);
+	tcase_add_test(parse, test_list_of_hosts_is_read);
+	suite_add_tcase(suite, parse);
+	tcase_add_checked_fixture(ask, setup, teardown);
+	tcase_add_test(ask, test_answers_come_from_the_loop_and_never_at_once);
+	tcase_add_test(ask, test_cancelled_lookups_are_not_answered);
+	tcase_add_test(ask, test_call_may_ask_again);
+	tcase_add_test(ask, test_unknown_name_is_believed_for_a_while);
+	tcase_add_test(ask, test_end_drops_what_is_on_its_way);
+	suite_add_tcase(suite, ask);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
