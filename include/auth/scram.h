@@ -69,7 +69,9 @@ bool scram_verify_plain(const struct scram_secret *secret, const char *password)
 
 /*
  * A password as SCRAM hashes it (SASLprep, RFC 4013); as PostgreSQL does, the bytes themselves if
- * they are not UTF-8 or hold what the profile prohibits.  To be wiped and freed by the caller.
+ * they are not UTF-8 or hold what the profile prohibits.  Also left as they are: passwords above
+ * 1024 bytes, and all that are not ASCII in a build without libidn.  To be wiped and freed by the
+ * caller.
  */
 char *scram_prepare_password(const char *password);
 
@@ -118,6 +120,7 @@ struct scram_client {
 /*
  * Starts with a password, or with keys alone (pass-through).  `keys`, if not NULL, is also the
  * memory of what a password gave under the server's salt: the next login with it does not hash.
+ * It knows salts, not passwords: its owner wipes it when the password changes.
  * The client-first-message is appended to `out`.
  */
 bool scram_client_start(struct scram_client *client, const char *password, struct scram_keys *keys,
