@@ -434,6 +434,14 @@ static void take_keyword(struct body *body, enum word word)
 	}
 }
 
+/* May TEMP follow this word, and say what is made? */
+static bool makes_relation(const struct body *body, uint8_t word)
+{
+	if (word == WORD_INTO)
+		return body->select_into;
+	return body->kind == BODY_CREATE && (word == WORD_CREATE || word == WORD_REPLACE);
+}
+
 /* Words that mean something only after another. */
 static void take_minor_word(struct body *body, enum word word)
 {
@@ -448,11 +456,9 @@ static void take_minor_word(struct body *body, enum word word)
 		break;
 	case WORD_TEMP:
 	case WORD_TEMPORARY:
-		if (body->word == WORD_INTO ? body->select_into :
-		    body->word == WORD_CREATE || body->word == WORD_REPLACE ||
+		if (makes_relation(body, body->word) ||
 		    ((body->word == WORD_LOCAL || body->word == WORD_GLOBAL) &&
-		     (body->word_before == WORD_CREATE || body->word_before == WORD_REPLACE ||
-		      (body->word_before == WORD_INTO && body->select_into))))
+		     makes_relation(body, body->word_before)))
 			scan->verdict.flags |= VERDICT_SESSION | VERDICT_TEMP;
 		break;
 	case WORD_ATOMIC:

@@ -103,7 +103,7 @@ static unsigned find_word(const struct lex *lex, const char *name, size_t len)
 	uint64_t high = 0;
 	unsigned row;
 
-	if (len > WORD_LONGEST || len < 2)
+	if (len > WORD_LONGEST || !(word_lengths[*name & 31] >> len & 1))
 		return WORD_NONE;
 	low = load_bytes(name, len < 8 ? len : 8, lex->start, lex->end);
 	if (len > 8)
