@@ -122,7 +122,7 @@ struct config *config_load_text(const char *text, size_t len, struct config_erro
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is allowed */
 
-/* "file:line: text" into a buffer. */
+/* "file:line: text" into a buffer; without what it is not about. */
 void config_error_format(const struct config_error *error, char *buffer, size_t size);
 
 /* The entry of this very name, NULL if there is none; "*" is never found by it. */

@@ -520,6 +520,8 @@ void config_error_format(const struct config_error *error, char *buffer, size_t 
 {
 	if (*error->file == '\0' && error->line == 0)
 		snprintf(buffer, size, "%s", error->text);
+	else if (*error->file == '\0')
+		snprintf(buffer, size, "line %u: %s", error->line, error->text);
 	else if (error->line == 0)
 		snprintf(buffer, size, "%s: %s", error->file, error->text);
 	else

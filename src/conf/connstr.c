@@ -61,7 +61,11 @@ enum connstr_result connstr_next(struct connstr *connstr, const char **key, cons
 	while (is_key_char(*connstr->at))
 		connstr->at++;
 	if (connstr->at == start)
-		return refuse(connstr, "a key=value pair is expected", why);
+		return refuse(connstr,
+			      *start == ';' || *start == '#'
+				      ? "comments stand on lines of their own, not"
+				      : "a key=value pair is expected",
+			      why);
 	*key = source_string_n(connstr->source, start, (size_t)(connstr->at - start));
 	skip_blanks(connstr);
 	if (*connstr->at != '=')

@@ -141,6 +141,7 @@ START_TEST(test_entries_are_checked)
 	check_refused(HEAD "[databases]\na = host\n", 4, "'=' is missing");
 	check_refused(HEAD "[databases]\na = host='x\n", 4, "quote without end");
 	check_refused(HEAD "[databases]\na = host='x'port=1\n", 4, "a blank is missing");
+	check_refused(HEAD "[databases]\na = host=b ; why\n", 4, "comments stand on lines");
 	check_refused(HEAD "[databases]\na = hots=b\n", 4, "nearest known is host");
 	check_refused(HEAD "[databases]\na = port=0\n", 4, "1 .. 65535");
 	check_refused(HEAD "[databases]\na = auth_user=b\n", 4, "not supported by this version");
@@ -389,6 +390,75 @@ START_TEST(test_includes_end_at_ten_levels)
 }
 END_TEST
 
+START_TEST(test_ten_levels_are_read)
+{
+	struct config *config;
+	char name[32], text[64];
+	int i;
+
+	for (i = 0; i <= 10; i++) {
+		snprintf(name, sizeof(name), "level%d.ini", i);
+		snprintf(text, sizeof(text), i < 10 ? "%%include level%d.ini\n" : HEAD, i + 1);
+		write_file(name, text);
+	}
+	config = config_load("level0.ini", &error);
+	for (i = 0; i <= 10; i++) {
+		snprintf(name, sizeof(name), "level%d.ini", i);
+		unlink(name);
+	}
+	ck_assert_msg(config != NULL, "%s:%u: %s", error.file, error.line, error.text);
+	config_unref(config);
+}
+END_TEST
+
+/* Whatever libinih's buffer holds, the last line of a file does not run into the next file's. */
+START_TEST(test_a_file_may_end_without_a_line_end)
+{
+	char text[512] = "login_notify_message=", *value = text + strlen(text);
+	size_t len;
+
+	write_file("main.ini", HEAD "%include a.ini\nlisten_port=77\n");
+	for (len = 1; len < 420; len++) {
+		struct config *config;
+
+		value[len - 1] = 'x';
+		value[len] = '\0';
+		write_file("a.ini", text);
+		config = config_load("main.ini", &error);
+		ck_assert_msg(config != NULL, "%s:%u: %s", error.file, error.line, error.text);
+		ck_assert_str_eq(config->settings.login_notify_message, value);
+		ck_assert_int_eq(config->settings.listen_port, 77);
+		config_unref(config);
+	}
+}
+END_TEST
+
+START_TEST(test_set_keeps_what_a_reload_did_not_apply)
+{
+	struct config *running = load_good(HEAD "listen_port=1\n");
+	struct config *loaded = load_good(HEAD "listen_port=2\n");
+	struct config *changed;
+
+	config_carry(loaded, running);
+	config_unref(running);
+	changed = config_set(loaded, "verbose", "1", &error);
+	config_unref(loaded);
+	ck_assert_int_eq(changed->settings.listen_port, 1);
+	config_unref(changed);
+}
+END_TEST
+
+START_TEST(test_errors_are_one_printable_line)
+{
+	char line[900];
+
+	check_refused("[pgweir]\npool_mode = a\033[2Jb\n", 2, "not \"a?[2Jb\"");
+	config_error_format(&error, line, sizeof(line));
+	ck_assert_str_eq(line, "line 2: pool_mode is one of session, transaction, statement, not "
+			       "\"a?[2Jb\"");
+}
+END_TEST
+
 START_TEST(test_set_makes_another_configuration)
 {
 	struct config *before = load_good(HEAD "default_pool_size=5\n[databases]\na=host=x\n"
@@ -525,6 +595,8 @@ int main(void)
 	tcase_add_test(tests, test_the_later_of_two_entries_counts);
 	tcase_add_test(tests, test_zero_in_a_database_means_global_as_in_pgbouncer);
 	tcase_add_test(tests, test_set_makes_another_configuration);
+	tcase_add_test(tests, test_set_keeps_what_a_reload_did_not_apply);
+	tcase_add_test(tests, test_errors_are_one_printable_line);
 	tcase_add_test(tests, test_difference_says_what_a_reload_must_touch);
 	tcase_add_test(tests, test_carry_keeps_what_needs_a_restart);
 	tcase_add_test(tests, test_the_last_to_let_go_frees);
@@ -533,6 +605,8 @@ int main(void)
 	tcase_add_test(files, test_an_include_goes_on_in_the_section_and_back);
 	tcase_add_test(files, test_errors_name_the_included_file);
 	tcase_add_test(files, test_includes_end_at_ten_levels);
+	tcase_add_test(files, test_ten_levels_are_read);
+	tcase_add_test(files, test_a_file_may_end_without_a_line_end);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, files);
 	runner = srunner_create(suite);

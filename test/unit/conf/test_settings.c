@@ -202,6 +202,9 @@ START_TEST(test_an_unknown_key_names_the_nearest)
 	text_clear(&why);
 	ck_assert(!set("something_quite_else", "1"));
 	ck_assert_ptr_null(strstr(text_string(&why), "nearest"));
+	text_clear(&why);
+	ck_assert(!set("abc", "1"));
+	ck_assert_ptr_null(strstr(text_string(&why), "nearest"));
 }
 END_TEST
 
