@@ -37,7 +37,7 @@ struct cluster_options {
 	const char *monitor_user;
 	const char *monitor_password; /* NULL: none; never logged */
 	const char *monitor_database;
-	const char *monitor_sslmode; /* NULL: disable */
+	const char *monitor_sslmode;	 /* NULL: disable */
 	const char *monitor_sslrootcert; /* NULL: libpq's default */
 };
 
@@ -50,10 +50,10 @@ struct host_options {
 
 /* What a watcher is told: a mask of what changed since it was called last. */
 enum {
-	CLUSTER_ROLES = 1,   /* role, standing, epoch or timeline of a host, or who the primary is */
-	CLUSTER_HEALTH = 2,  /* health, admin or `ending` of a host */
-	CLUSTER_FRESH = 4,   /* a host became fresher, and cluster_want_fresh was called */
-	CLUSTER_HOSTS = 8,   /* hosts came or went */
+	CLUSTER_ROLES = 1,  /* role, standing, epoch or timeline of a host, or who the primary is */
+	CLUSTER_HEALTH = 2, /* health, admin or `ending` of a host */
+	CLUSTER_FRESH = 4,  /* a host became fresher, and cluster_want_fresh was called */
+	CLUSTER_HOSTS = 8,  /* hosts came or went */
 	CLUSTER_ADDRESS = 16, /* a host's address became known or unknown */
 };
 
@@ -90,9 +90,9 @@ struct cluster {
 	char *monitor_sslmode;
 	char *monitor_sslrootcert;
 	struct deadlines probes; /* of monitors */
-	unsigned turn;	   /* rotates among equals */
-	usec_t wanted;	   /* when cluster_want_fresh was called, 0: it was served */
-	unsigned changes;  /* not told yet */
+	unsigned turn;		 /* rotates among equals */
+	usec_t wanted;		 /* when cluster_want_fresh was called, 0: it was served */
+	unsigned changes;	 /* not told yet */
 	struct task tell;
 	struct task burial;
 	struct list watchers;
@@ -105,8 +105,8 @@ struct cluster {
  * no lookups: facts come by cluster_observe, addresses must be numeric.
  */
 struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
-			    const struct cluster_options *options,
-			    const struct host_options *hosts, unsigned count);
+			    const struct cluster_options *options, const struct host_options *hosts,
+			    unsigned count);
 
 /* Stops the probes; the cluster goes at the end of the turn, its hosts with their last user. */
 void cluster_close(struct cluster *cluster);
@@ -128,9 +128,9 @@ const char *cluster_why_no_primary(struct cluster *cluster);
 /* What a read requires of a host. */
 struct read_need {
 	usec_t newer_than; /* its data must be later than this moment (last write); 0: any */
-	usec_t seen;	   /* of hosts but `preferred` also later than this one (last read); 0: any */
-	usec_t max_lag;	   /* and no older than this; LAG_UNKNOWN: no bound */
-	const char *zone;  /* hosts of this zone first; NULL or "": no matter */
+	usec_t seen;	/* of hosts but `preferred` also later than this one (last read); 0: any */
+	usec_t max_lag; /* and no older than this; LAG_UNKNOWN: no bound */
+	const char *zone; /* hosts of this zone first; NULL or "": no matter */
 };
 
 /*

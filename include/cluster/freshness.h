@@ -56,9 +56,9 @@ struct freshness {
 
 /* What is known of one replica. A zeroed one is infinitely stale. */
 struct replayed {
-	usec_t as_of;	 /* 0: unknown */
-	usec_t asked;	 /* when the last question that was answered was sent */
-	lsn_t lsn;	 /* replayed by then */
+	usec_t as_of;	   /* 0: unknown */
+	usec_t asked;	   /* when the last question that was answered was sent */
+	lsn_t lsn;	   /* replayed by then */
 	uint32_t timeline; /* it is at least on this one */
 };
 

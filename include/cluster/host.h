@@ -51,7 +51,7 @@ enum admin {
  */
 struct host {
 	struct log_subject log;
-	struct list_node node; /* of cluster->hosts, in the order of the configuration */
+	struct list_node node;	 /* of cluster->hosts, in the order of the configuration */
 	struct cluster *cluster; /* NULL once removed */
 	struct loop *loop;
 	char *name; /* as configured: a name, an address, a directory or @abstract */
@@ -65,14 +65,14 @@ struct host {
 	enum health_cause cause;
 	char *cause_text; /* details, NULL if there are none */
 	enum admin admin;
-	bool ending;	  /* going down; until verified on a new connection */
+	bool ending; /* going down; until verified on a new connection */
 
-	uint32_t timeline;   /* 0: not known; of a replica: at least this one */
-	uint64_t system_id;  /* 0: not known */
-	usec_t asked;	     /* when the last question that was answered was sent; 0: never */
-	usec_t round_trip;   /* of that question */
-	lsn_t position;	     /* inserted (primary) or replayed (replica), 0: not known */
-	int64_t started;     /* the postmaster's start, wall clock usec; another one: restarted */
+	uint32_t timeline;  /* 0: not known; of a replica: at least this one */
+	uint64_t system_id; /* 0: not known */
+	usec_t asked;	    /* when the last question that was answered was sent; 0: never */
+	usec_t round_trip;  /* of that question */
+	lsn_t position;	    /* inserted (primary) or replayed (replica), 0: not known */
+	int64_t started;    /* the postmaster's start, wall clock usec; another one: restarted */
 	struct replayed replayed;
 
 	/*
@@ -93,10 +93,10 @@ struct host {
 
 	int failed; /* probes in a row */
 	int passed;
-	usec_t ending_since;	/* when it was learnt that it goes down */
-	usec_t last_ended;	/* when a server last got 57P01, 0: never */
-	unsigned ended_count;	/* how many in a short while */
-	usec_t last_connected;	/* evidence from traffic */
+	usec_t ending_since;   /* when it was learnt that it goes down */
+	usec_t last_ended;     /* when a server last got 57P01, 0: never */
+	unsigned ended_count;  /* how many in a short while */
+	usec_t last_connected; /* evidence from traffic */
 	usec_t last_refused;
 
 	/* Kept by the pool layer. */

@@ -103,10 +103,9 @@ struct lookup {
 	void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
 			const char *error);
 };
-void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
-		  uint16_t port,
-		  void (*on_done)(struct lookup *lookup, const struct addr_list *list,
-				  usec_t until, const char *error));
+void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host, uint16_t port,
+		  void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
+				  const char *error));
 
 /* The call will not come; nothing happens if none is due. */
 void lookup_cancel(struct lookup *lookup);

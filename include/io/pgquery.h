@@ -38,8 +38,8 @@ struct pgquery_owner {
 	 * It is dead; nothing but pgquery_close remains.  `sqlstate` is "" if the server gave none;
 	 * `text` is one line without secrets.
 	 */
-	void (*on_failed)(struct pgquery *query, enum pgquery_failure failure,
-			  const char *sqlstate, const char *text);
+	void (*on_failed)(struct pgquery *query, enum pgquery_failure failure, const char *sqlstate,
+			  const char *text);
 };
 
 struct pgquery_login {
@@ -67,8 +67,8 @@ void pgquery_close(struct pgquery *query);
  */
 void pgquery_send(struct pgquery *query, const char *sql, usec_t timeout);
 void pgquery_prepare(struct pgquery *query, const char *name, const char *sql, usec_t timeout);
-void pgquery_execute(struct pgquery *query, const char *name, int count,
-		     const char *const *values, usec_t timeout);
+void pgquery_execute(struct pgquery *query, const char *name, int count, const char *const *values,
+		     usec_t timeout);
 
 bool pgquery_is_busy(const struct pgquery *query);
 bool pgquery_is_ready(const struct pgquery *query); /* logged in, alive and not busy */

@@ -97,18 +97,29 @@ static void probe_all(struct cluster *cluster)
 
 /* Who is the primary. */
 
+/* Before every host has answered once there is nothing to warn of. */
+static bool is_starting(const struct cluster *cluster)
+{
+	list_for_each(&cluster->hosts, node, after)
+		if (host_of(node)->health == HEALTH_UNKNOWN)
+			return true;
+	return false;
+}
+
 static void log_primary(struct cluster *cluster, const struct host *before)
 {
 	const struct host *now = cluster->primary;
 
-	if (now == NULL)
+	if (now == NULL && before == NULL && is_starting(cluster))
+		log_debug(cluster, "no primary yet: %s", leader_lack_text(cluster->lack));
+	else if (now == NULL)
 		log_warn(cluster, "no primary: %s", leader_lack_text(cluster->lack));
 	else if (before == NULL || before == now)
 		log_info(cluster, "primary is %s:%u (timeline %u)", now->name, now->port,
 			 now->timeline);
 	else
-		log_info(cluster, "primary is %s:%u (timeline %u), was %s:%u", now->name,
-			 now->port, now->timeline, before->name, before->port);
+		log_info(cluster, "primary is %s:%u (timeline %u), was %s:%u", now->name, now->port,
+			 now->timeline, before->name, before->port);
 }
 
 /* Samples belong to one timeline of one host: those of another say nothing. */
@@ -116,8 +127,8 @@ static void follow_primary(struct cluster *cluster)
 {
 	const struct host *primary = cluster->primary;
 
-	if (primary == NULL || (cluster->sampled == primary &&
-				cluster->freshness.timeline == primary->timeline))
+	if (primary == NULL ||
+	    (cluster->sampled == primary && cluster->freshness.timeline == primary->timeline))
 		return;
 	cluster->sampled = primary;
 	freshness_reset(&cluster->freshness, primary->timeline, cluster->freshness.span);
@@ -246,8 +257,8 @@ static bool fits(const struct host *host, const struct read_need *need,
 {
 	if (!host_takes_reads(host) || !host_is_fresh_enough(host, need))
 		return false;
-	return host == preferred || host->cluster->primary == host ||
-	       need->seen == 0 || host->replayed.as_of > need->seen;
+	return host == preferred || host->cluster->primary == host || need->seen == 0 ||
+	       host->replayed.as_of > need->seen;
 }
 
 struct choice {
@@ -347,8 +358,8 @@ static void take_sample(struct host *host, const struct host_answer *answer)
 	struct cluster *cluster = host->cluster;
 	bool fresher = false;
 
-	host->position = lsn_normalise(answer->position, answer->wal_block_size,
-				       answer->wal_segment_size);
+	host->position =
+		lsn_normalise(answer->position, answer->wal_block_size, answer->wal_segment_size);
 	if (cluster->primary != host ||
 	    !freshness_sample(&cluster->freshness, answer->timeline, answer->asked, host->position))
 		return;
@@ -371,8 +382,8 @@ static void take_replayed(struct host *host, const struct host_answer *answer)
 	host->position = answer->position;
 	if (host->standing != STANDING_NONE)
 		return;
-	if (replayed_observe(&host->replayed, &cluster->freshness, answer->asked,
-			     answer->position, answer->timeline))
+	if (replayed_observe(&host->replayed, &cluster->freshness, answer->asked, answer->position,
+			     answer->timeline))
 		note_fresher(cluster);
 	else if (is_wanted(cluster))
 		probe_now(host); /* it has not replayed the last sample yet */
@@ -416,9 +427,8 @@ void cluster_observe(struct host *host, const struct host_answer *answer)
 	if (host->ending && answer->connected >= host->ending_since)
 		host_set_ending(host, NULL);
 	note_passed(host);
-	leader_remember(&cluster->memory,
-			&(struct leader_claim){ .timeline = answer->timeline,
-						.system_id = answer->system_id });
+	leader_remember(&cluster->memory, &(struct leader_claim){ .timeline = answer->timeline,
+								  .system_id = answer->system_id });
 	cluster_decide(cluster);
 	if (answer->in_recovery)
 		take_replayed(host, answer);
@@ -642,8 +652,8 @@ static void set_host(struct cluster *cluster, const struct host_options *options
 }
 
 struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
-			    const struct cluster_options *options,
-			    const struct host_options *hosts, unsigned count)
+			    const struct cluster_options *options, const struct host_options *hosts,
+			    unsigned count)
 {
 	struct cluster *cluster = mem_zero(sizeof(*cluster));
 
@@ -710,6 +720,7 @@ void cluster_reconfigure(struct cluster *cluster, const struct cluster_options *
 	set_options(cluster, options);
 	list_for_each(&cluster->hosts, node, after)
 		if (!is_listed(host_of(node), hosts, count)) {
+			log_info(host_of(node), "removed from the configuration");
 			host_remove(host_of(node));
 			cluster_changed(cluster, CLUSTER_HOSTS);
 		}

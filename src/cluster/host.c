@@ -18,7 +18,6 @@
 #include "cluster/cluster.h"
 #include "cluster/monitor.h"
 
-
 static void describe(const struct log_subject *subject, char *buffer, size_t size)
 {
 	const struct host *host = list_entry(subject, struct host, log);
@@ -255,7 +254,8 @@ void host_set_admin(struct host *host, enum admin admin)
 {
 	if (host->admin == admin)
 		return;
-	log_info(host, "%s -> %s", admin_name(host->admin), admin_name(admin));
+	if (admin != ADMIN_REMOVED)
+		log_info(host, "%s -> %s", admin_name(host->admin), admin_name(admin));
 	host->admin = admin;
 	tell(host, CLUSTER_HEALTH);
 }

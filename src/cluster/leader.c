@@ -111,9 +111,9 @@ const char *role_name(enum role role)
 const char *standing_name(enum standing standing)
 {
 	static const char *const names[] = {
-		[STANDING_NONE] = "none",	  [STANDING_PRIMARY] = "primary",
-		[STANDING_ABSENT] = "absent",	  [STANDING_DEPOSED] = "deposed",
-		[STANDING_RIVAL] = "rival",	  [STANDING_FOREIGN] = "foreign",
+		[STANDING_NONE] = "none",     [STANDING_PRIMARY] = "primary",
+		[STANDING_ABSENT] = "absent", [STANDING_DEPOSED] = "deposed",
+		[STANDING_RIVAL] = "rival",   [STANDING_FOREIGN] = "foreign",
 		[STANDING_UNSURE] = "unsure",
 	};
 

@@ -5,6 +5,12 @@
  *	away -> connecting -> introducing -> preparing -> resting <-> asking
  *	  ^                                                  |          |
  *	  +------------------ any failure -------------------+----------+
+ *
+ * A primary on which nothing is committed does not flush what an open transaction wrote, so its
+ * replicas never get to the insert position and would seem to lag (measured: for as long as the
+ * transaction stays open).  Nothing tells apart what matters of it: commits under
+ * synchronous_commit=off are not flushed either.  So a position that stays unflushed is nudged:
+ * an empty commit under synchronous_commit=off has the WAL writer flush all.
  */
 #include "cluster/monitor.h"
 
@@ -23,6 +29,10 @@
 #define LONGEST_PAUSE (500 * USEC_PER_MSEC)
 #define LOGIN_PAUSE USEC_PER_SEC
 
+/* A position that is not flushed for so long is nudged, and not more often than that. */
+#define UNFLUSHED_BEFORE_NUDGE (500 * USEC_PER_MSEC)
+#define NUDGE_GAP USEC_PER_SEC
+
 enum monitor_state {
 	MONITOR_AWAY,
 	MONITOR_CONNECTING,
@@ -30,6 +40,7 @@ enum monitor_state {
 	MONITOR_PREPARING,
 	MONITOR_RESTING,
 	MONITOR_ASKING,
+	MONITOR_NUDGING,
 };
 
 struct monitor {
@@ -37,11 +48,15 @@ struct monitor {
 	struct pgquery *query;
 	enum monitor_state state;
 	struct deadline due;
-	usec_t connected;    /* when the connection was begun */
-	unsigned failures;   /* of connecting, in a row */
-	unsigned refused;    /* addresses of the host that refused, in a row */
-	bool again;	     /* ask once more right after this answer */
-	bool limited;	     /* the role may not read control data */
+	usec_t connected;  /* when the connection was begun */
+	unsigned failures; /* of connecting, in a row */
+	unsigned refused;  /* addresses of the host that refused, in a row */
+	bool again;	   /* ask once more right after this answer */
+	bool limited;	   /* the role may not read control data */
+	lsn_t flushed;	   /* of a primary, 0: not told */
+	lsn_t unflushed;   /* a position that was not, when it was seen first */
+	usec_t unflushed_since;
+	usec_t nudged;
 	struct host_answer answer; /* what does not change is kept from question to question */
 };
 
@@ -65,7 +80,8 @@ static const char limited_introduction[] =
 	"select r,"                                                                                \
 	" case when r then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end,"         \
 	" case when r then (" standby_timeline ")::text"                                           \
-	" else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end"                     \
+	" else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end,"                    \
+	" case when not r then pg_current_wal_flush_lsn() end"                                     \
 	" from (select pg_is_in_recovery() as r offset 0) as s"
 
 static const char probe[] =
@@ -184,6 +200,7 @@ static void take_introduction(struct monitor *monitor, const PGresult *result)
 		return;
 	}
 	memset(answer, 0, sizeof(*answer));
+	monitor->unflushed = 0;
 	answer->connected = monitor->connected;
 	answer->system_id = number(result, 0, 10);
 	answer->wal_block_size = (uint32_t)number(result, 1, 10);
@@ -194,21 +211,25 @@ static void take_introduction(struct monitor *monitor, const PGresult *result)
 			cluster_of(monitor)->monitor_timeout);
 }
 
-static bool read_probe(struct host_answer *answer, const PGresult *result)
+static bool read_probe(struct monitor *monitor, const PGresult *result)
 {
-	const char *in_recovery, *position;
+	struct host_answer *answer = &monitor->answer;
+	const char *in_recovery, *position, *flushed;
 	uint32_t timeline;
 
-	if (!is_row(result, 3))
+	if (!is_row(result, 4))
 		return false;
 	in_recovery = value(result, 0);
 	position = value(result, 1);
+	flushed = value(result, 3);
 	if (in_recovery == NULL)
 		return false;
 	answer->in_recovery = in_recovery[0] == 't';
 	answer->position = 0;
 	if (position != NULL && !lsn_parse(position, &answer->position))
 		return false;
+	if (flushed == NULL || !lsn_parse(flushed, &monitor->flushed))
+		monitor->flushed = 0;
 	timeline = (uint32_t)number(result, 2, answer->in_recovery ? 10 : 16);
 	/* A server that runs does not go back; only what it may tell can be less. */
 	if (timeline > answer->timeline || !answer->in_recovery)
@@ -216,16 +237,45 @@ static bool read_probe(struct host_answer *answer, const PGresult *result)
 	return true;
 }
 
+/* Whether the primary of some replicas has a position that nobody flushes. */
+static bool needs_nudge(struct monitor *monitor)
+{
+	const struct host_answer *answer = &monitor->answer;
+	lsn_t position =
+		lsn_normalise(answer->position, answer->wal_block_size, answer->wal_segment_size);
+
+	if (answer->in_recovery || monitor->flushed == 0 ||
+	    monitor->unflushed <= monitor->flushed) {
+		monitor->unflushed = position;
+		monitor->unflushed_since = answer->asked;
+		return false;
+	}
+	return host_takes_writes(monitor->host) && cluster_of(monitor)->hosts.count > 1 &&
+	       answer->asked - monitor->unflushed_since >= UNFLUSHED_BEFORE_NUDGE &&
+	       answer->asked - monitor->nudged >= NUDGE_GAP;
+}
+
+static void nudge(struct monitor *monitor)
+{
+	log_debug(monitor->host, "has WAL that nobody flushes: nudged");
+	monitor->state = MONITOR_NUDGING;
+	monitor->nudged = monitor->answer.asked;
+	pgquery_send(monitor->query, "select txid_current()", cluster_of(monitor)->monitor_timeout);
+}
+
 static void take_probe(struct monitor *monitor, const PGresult *result)
 {
 	monitor->answer.asked = pgquery_sent(monitor->query);
-	if (!read_probe(&monitor->answer, result)) {
+	if (!read_probe(monitor, result)) {
 		fail_answer(monitor, result);
 		return;
 	}
 	monitor->failures = 0;
 	monitor->refused = 0;
-	rest(monitor);
+	if (needs_nudge(monitor))
+		nudge(monitor);
+	else
+		rest(monitor);
 	cluster_observe(monitor->host, &monitor->answer);
 }
 
@@ -247,6 +297,9 @@ static void on_answer(struct pgquery *query, const PGresult *result)
 			ask(monitor);
 		else
 			fail_answer(monitor, result);
+		break;
+	case MONITOR_NUDGING:
+		rest(monitor);
 		break;
 	default:
 		take_probe(monitor, result);
@@ -293,8 +346,8 @@ static void on_failed(struct pgquery *query, enum pgquery_failure failure, const
 		monitor->refused = 0;
 		monitor->failures++;
 	}
-	set_due(monitor, clock_now() + (cause == CAUSE_LOGIN ? LOGIN_PAUSE
-							     : pause_before_connect(monitor)));
+	set_due(monitor,
+		clock_now() + (cause == CAUSE_LOGIN ? LOGIN_PAUSE : pause_before_connect(monitor)));
 	cluster_probe_failed(host, cause, copy);
 }
 
@@ -317,7 +370,7 @@ static void connect_host(struct monitor *monitor)
 		.application_name = "pgweir monitor",
 		.sslmode = cluster->monitor_sslmode,
 		.sslrootcert = cluster->monitor_sslrootcert,
-		.options = "-c search_path=pg_catalog -c datestyle=ISO",
+		.options = "-c search_path=pg_catalog -c synchronous_commit=off",
 	};
 
 	if (addr == NULL) {
@@ -328,8 +381,8 @@ static void connect_host(struct monitor *monitor)
 	monitor->state = MONITOR_CONNECTING;
 	monitor->connected = clock_now();
 	monitor->limited = false;
-	monitor->query = pgquery_open(cluster->loop, &login, cluster->monitor_timeout, &owner,
-				      monitor);
+	monitor->query =
+		pgquery_open(cluster->loop, &login, cluster->monitor_timeout, &owner, monitor);
 }
 
 static void on_due(struct deadlines *deadlines, struct list_node *node)
@@ -389,6 +442,7 @@ void monitor_probe_now(struct monitor *monitor)
 			set_due(monitor, at);
 		break;
 	case MONITOR_ASKING:
+	case MONITOR_NUDGING:
 		monitor->again = true;
 		break;
 	default:

@@ -22,8 +22,8 @@
 #include "base/mem.h"
 
 #define MAX_ADDRESSES 32
-#define MAX_NAMES 4096	/* cached; expired ones go first */
-#define MAX_SOCKETS 16	/* of c-ares, a few a server at most */
+#define MAX_NAMES 4096	 /* cached; expired ones go first */
+#define MAX_SOCKETS 16	 /* of c-ares, a few a server at most */
 #define LOOKUP_MSEC 2000 /* first try of a name server; doubles */
 #define LOOKUP_TRIES 2
 
@@ -680,10 +680,9 @@ static void run_numeric(struct task *task)
 	free(list);
 }
 
-void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host,
-		  uint16_t port,
-		  void (*on_done)(struct lookup *lookup, const struct addr_list *list,
-				  usec_t until, const char *error))
+void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host, uint16_t port,
+		  void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
+				  const char *error))
 {
 	struct addr addr;
 	struct name *name;

@@ -37,7 +37,7 @@ struct pgquery {
 	struct ev_timer timer;
 	struct task task; /* tells a failure, then frees */
 	enum pgquery_failure failure;
-	char sqlstate[6];	/* of an error that ended the connection */
+	char sqlstate[6];     /* of an error that ended the connection */
 	char last_words[160]; /* and what it said */
 	char text[256];
 };
@@ -210,8 +210,7 @@ static void read_answer(struct pgquery *query)
 
 	if (PQconsumeInput(query->conn) == 0) {
 		/* What came before the end may still say why. */
-		while (PQisBusy(query->conn) == 0 &&
-		       (result = PQgetResult(query->conn)) != NULL)
+		while (PQisBusy(query->conn) == 0 && (result = PQgetResult(query->conn)) != NULL)
 			note_result(query, result);
 		fail_lost(query);
 		return;
@@ -309,8 +308,7 @@ static void make_conninfo(struct conninfo *info, const struct pgquery_login *log
 		add_unix(info, login->addr);
 	} else {
 		add(info, "host", login->host);
-		add(info, "hostaddr",
-		    addr_number(login->addr, info->number, sizeof(info->number)));
+		add(info, "hostaddr", addr_number(login->addr, info->number, sizeof(info->number)));
 		snprintf(info->port, sizeof(info->port), "%u", addr_port(login->addr));
 		add(info, "port", info->port);
 	}
@@ -407,12 +405,11 @@ void pgquery_prepare(struct pgquery *query, const char *name, const char *sql, u
 	end_begin(query, PQsendPrepare(query->conn, name, sql, 0, NULL));
 }
 
-void pgquery_execute(struct pgquery *query, const char *name, int count,
-		     const char *const *values, usec_t timeout)
+void pgquery_execute(struct pgquery *query, const char *name, int count, const char *const *values,
+		     usec_t timeout)
 {
 	begin_command(query, timeout);
-	end_begin(query,
-		  PQsendQueryPrepared(query->conn, name, count, values, NULL, NULL, 0));
+	end_begin(query, PQsendQueryPrepared(query->conn, name, count, values, NULL, NULL, 0));
 }
 
 bool pgquery_is_busy(const struct pgquery *query)

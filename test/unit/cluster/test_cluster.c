@@ -267,8 +267,12 @@ START_TEST(test_host_of_another_cluster_gets_nothing)
 {
 	settle();
 	pass(MSEC);
-	cluster_observe(h[2], &(struct host_answer){ .asked = now, .connected = now,
-		.in_recovery = false, .position = 5000, .timeline = 9, .system_id = 99 });
+	cluster_observe(h[2], &(struct host_answer){ .asked = now,
+						     .connected = now,
+						     .in_recovery = false,
+						     .position = 5000,
+						     .timeline = 9,
+						     .system_id = 99 });
 	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
 	ck_assert_int_eq(h[2]->standing, STANDING_FOREIGN);
 	ck_assert(!host_takes_reads(h[2]) && !host_takes_writes(h[2]));
@@ -283,8 +287,12 @@ START_TEST(test_late_answer_changes_no_role)
 
 	pass(MSEC);
 	settle();
-	cluster_observe(h[1], &(struct host_answer){ .asked = asked, .connected = asked,
-		.in_recovery = false, .position = 5000, .timeline = 1, .system_id = SYSTEM });
+	cluster_observe(h[1], &(struct host_answer){ .asked = asked,
+						     .connected = asked,
+						     .in_recovery = false,
+						     .position = 5000,
+						     .timeline = 1,
+						     .system_id = SYSTEM });
 	ck_assert_int_eq(h[1]->role, ROLE_REPLICA);
 	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
 }
@@ -387,9 +395,13 @@ START_TEST(test_restarted_or_lost_replica_is_asked_before_it_is_read_again)
 	replica(h[1], 1, 1000);
 	ck_assert_int_eq(host_lag(h[1], now), MSEC);
 	pass(MSEC);
-	cluster_observe(h[1], &(struct host_answer){ .asked = now, .connected = now,
-		.in_recovery = true, .position = 900, .timeline = 1, .system_id = SYSTEM,
-		.started = 2 });
+	cluster_observe(h[1], &(struct host_answer){ .asked = now,
+						     .connected = now,
+						     .in_recovery = true,
+						     .position = 900,
+						     .timeline = 1,
+						     .system_id = SYSTEM,
+						     .started = 2 });
 	ck_assert_int_eq(host_lag(h[1], now), LAG_UNKNOWN);
 }
 END_TEST
@@ -441,9 +453,13 @@ START_TEST(test_several_terminations_at_once_mean_going_down)
 	ck_assert(turn() & CLUSTER_ROLES);
 	/* An answer on an old connection proves nothing. */
 	pass(MSEC);
-	cluster_observe(h[0], &(struct host_answer){ .asked = now, .connected = now - 2 * MSEC,
-		.in_recovery = false, .position = 1000, .timeline = 1, .system_id = SYSTEM,
-		.started = 1 });
+	cluster_observe(h[0], &(struct host_answer){ .asked = now,
+						     .connected = now - 2 * MSEC,
+						     .in_recovery = false,
+						     .position = 1000,
+						     .timeline = 1,
+						     .system_id = SYSTEM,
+						     .started = 1 });
 	ck_assert_ptr_null(cluster_primary(cluster));
 	pass(MSEC);
 	primary(h[0], 1, 1000);
@@ -597,7 +613,8 @@ START_TEST(test_reload_keeps_what_is_known_of_hosts_that_stay)
 	ck_assert_uint_eq(h[0]->weight, 5);
 	ck_assert_str_eq(h[0]->zone, "z");
 	ck_assert_uint_eq(cluster->hosts.count, 2);
-	ck_assert_ptr_eq(list_first(&cluster->hosts), &cluster_find_host(cluster, "10.0.0.9", 5432)->node);
+	ck_assert_ptr_eq(list_first(&cluster->hosts),
+			 &cluster_find_host(cluster, "10.0.0.9", 5432)->node);
 	/* Gone from the cluster, alive for its user. */
 	ck_assert_int_eq(kept->admin, ADMIN_REMOVED);
 	ck_assert(!host_takes_reads(kept) && !host_takes_writes(kept));

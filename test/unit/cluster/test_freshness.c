@@ -20,8 +20,10 @@ static void start(void)
 
 START_TEST(test_lsn_is_read_as_postgresql_writes_it)
 {
-	static const char *const bad[] = { "",	   "/",	   "0/",      "/0",	  "0",	   "0/G",
-					   "0/0 ", " 0/0", "0/0/0", "123456789/0", "0/-1", "0x1/0" };
+	static const char *const bad[] = {
+		"",	"/",	"0/",	 "/0",		"0",	"0/G",
+		"0/0 ", " 0/0", "0/0/0", "123456789/0", "0/-1", "0x1/0"
+	};
 	lsn_t lsn;
 
 	ck_assert(lsn_parse("0/0", &lsn) && lsn == 0);
@@ -40,7 +42,8 @@ static lsn_t insert_position(lsn_t end, uint32_t block, uint32_t segment)
 	return end + (end % segment == 0 ? 40 : 24);
 }
 
-static void check_every_offset(lsn_t around, uint32_t block, uint32_t segment, uint32_t b, uint32_t s)
+static void check_every_offset(lsn_t around, uint32_t block, uint32_t segment, uint32_t b,
+			       uint32_t s)
 {
 	lsn_t header = around % segment == 0 ? 40 : 24;
 

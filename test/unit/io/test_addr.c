@@ -57,7 +57,8 @@ START_TEST(test_abstract_socket_has_no_terminator_in_its_length)
 
 	ck_assert(addr_parse(&addr, "@x", 1));
 	ck_assert_int_eq(addr.un.sun_path[0], '\0');
-	ck_assert_uint_eq(addr.len, offsetof(struct sockaddr_un, sun_path) + strlen("@x/.s.PGSQL.1"));
+	ck_assert_uint_eq(addr.len,
+			  offsetof(struct sockaddr_un, sun_path) + strlen("@x/.s.PGSQL.1"));
 	ck_assert(addr_parse(&addr, "/x", 1));
 	ck_assert_uint_eq(addr.len,
 			  offsetof(struct sockaddr_un, sun_path) + strlen("/x/.s.PGSQL.1") + 1);
@@ -84,7 +85,8 @@ START_TEST(test_list_of_hosts_is_read)
 	check_list("db1", "<db1 5432>");
 	check_list("db1,db2:5433, 10.0.0.1:1 ,::1,[::1]:65535,[fe80::1]",
 		   "<db1 5432><db2 5433><10.0.0.1 1><::1 5432><::1 65535><fe80::1 5432>");
-	check_list("/tmp,/var/run/postgresql:5440,@abs", "</tmp 5432></var/run/postgresql 5440><@abs 5432>");
+	check_list("/tmp,/var/run/postgresql:5440,@abs",
+		   "</tmp 5432></var/run/postgresql 5440><@abs 5432>");
 	check_list(",", "bad");
 	check_list("a,,b", "<a 5432>bad");
 	check_list("a,", "bad");
@@ -154,7 +156,8 @@ static void teardown(void)
 /* Turns until nothing is on its way. */
 static void run(void)
 {
-	for (int i = 0; i < 200 && (resolver_queries(resolver) > 0 || !list_is_empty(&loop.tasks)); i++)
+	for (int i = 0; i < 200 && (resolver_queries(resolver) > 0 || !list_is_empty(&loop.tasks));
+	     i++)
 		ev_run(loop.ev, resolver_queries(resolver) > 0 ? EVRUN_ONCE : EVRUN_NOWAIT);
 	loop_end_turn(&loop);
 }
@@ -176,7 +179,8 @@ END_TEST
 START_TEST(test_cancelled_lookups_are_not_answered)
 {
 	for (int i = 0; i < 50; i++)
-		lookup_start(&lookups[i], resolver, i % 2 != 0 ? "localhost" : "::1", 5432, on_done);
+		lookup_start(&lookups[i], resolver, i % 2 != 0 ? "localhost" : "::1", 5432,
+			     on_done);
 	for (int i = 0; i < 50; i++)
 		if (i >= 2)
 			lookup_cancel(&lookups[i]);
@@ -199,9 +203,10 @@ START_TEST(test_unknown_name_is_believed_for_a_while)
 {
 	lookup_start(&lookups[0], resolver, "a.name.without.address.invalid", 5432, on_done);
 	/* A reload with other name servers in between loses nobody. */
-	resolver_reconfigure(resolver, &(struct resolver_options){
-		.max_ttl = USEC_PER_SEC, .negative_ttl = 60 * USEC_PER_SEC,
-		.resolv_conf = "/dev/null" });
+	resolver_reconfigure(resolver,
+			     &(struct resolver_options){ .max_ttl = USEC_PER_SEC,
+							 .negative_ttl = 60 * USEC_PER_SEC,
+							 .resolv_conf = "/dev/null" });
 	ck_assert_int_eq(answers, 0);
 	lookup_cancel(&lookups[0]);
 }
