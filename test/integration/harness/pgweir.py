@@ -136,15 +136,14 @@ class Pgweir:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
-    def stop(self, number=signal.SIGINT, timeout=10.0):
-        """Ends it and gives its exit status. SIGINT is a shutdown that waits for transactions; a
-        second one does not, and SIGQUIT ends at once."""
-        for each, patience in ((number, timeout), (signal.SIGINT, 5), (signal.SIGQUIT, 5)):
+    def stop(self, number=signal.SIGINT, timeout=3.0):
+        """Ends it and gives its exit status. SIGINT is a shutdown that waits for transactions; if
+        that takes longer than timeout, SIGQUIT ends it at once."""
+        for each, patience in ((number, timeout), (signal.SIGQUIT, 10)):
             if self.is_running():
                 self.process.send_signal(each)
                 try:
-                    self.process.wait(patience if each is not number or number == signal.SIGQUIT
-                                      else min(timeout, 3))
+                    self.process.wait(patience)
                 except subprocess.TimeoutExpired:
                     continue
         if self.is_running():
