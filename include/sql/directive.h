@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 enum directive_kind {
-	DIRECTIVE_NONE,  /* not ours: for the server */
+	DIRECTIVE_NONE, /* not ours: for the server */
 	DIRECTIVE_SET,
 	DIRECTIVE_RESET, /* RESET, or SET ... TO DEFAULT */
 	DIRECTIVE_SHOW,
@@ -16,7 +16,7 @@ enum directive_kind {
 
 struct directive {
 	enum directive_kind kind;
-	char name[64];   /* after "pgweir.", in lower case */
+	char name[64];	 /* after "pgweir.", in lower case */
 	char value[256]; /* of SET: quotes gone, a bare word in lower case */
 };
 
@@ -29,7 +29,7 @@ struct directive {
 bool directive_read(const char *sql, size_t len, bool std_strings, struct directive *directive);
 
 enum hint_result {
-	HINT_NONE,      /* no comment for us */
+	HINT_NONE, /* no comment for us */
 	HINT_OK,
 	HINT_MALFORMED, /* for us, but not understood: ignore, and count */
 };

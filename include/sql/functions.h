@@ -8,13 +8,13 @@
 #include <stddef.h>
 
 enum function_kind {
-	FUNCTION_UNKNOWN,    /* not PostgreSQL's own: may do anything */
-	FUNCTION_SAFE,       /* every overload reads only, the same on each node */
-	FUNCTION_EXTENSION,  /* the same, of a usual extension: not in pg_catalog */
-	FUNCTION_UNSAFE,     /* writes, locks, runs text, or is bound to the node */
-	FUNCTION_ADVISORY,   /* session-level advisory locks */
-	FUNCTION_SEQSTATE,   /* currval, lastval */
-	FUNCTION_SESSION,    /* other state of the session */
+	FUNCTION_UNKNOWN,   /* not PostgreSQL's own: may do anything */
+	FUNCTION_SAFE,	    /* every overload reads only, the same on each node */
+	FUNCTION_EXTENSION, /* the same, of a usual extension: not in pg_catalog */
+	FUNCTION_UNSAFE,    /* writes, locks, runs text, or is bound to the node */
+	FUNCTION_ADVISORY,  /* session-level advisory locks */
+	FUNCTION_SEQSTATE,  /* currval, lastval */
+	FUNCTION_SESSION,   /* other state of the session */
 	FUNCTION_LISTEN,
 	FUNCTION_TEMP,
 	FUNCTION_SET_CONFIG, /* of the session or the transaction: by its third argument */

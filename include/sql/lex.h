@@ -16,12 +16,12 @@
 
 enum token_kind {
 	TOKEN_END,
-	TOKEN_WORD,         /* name or key word without quotes */
-	TOKEN_QUOTED,       /* "name", with its quotes */
-	TOKEN_STRING,       /* '', E'', B'', X'', $$ $$; with its continuations */
+	TOKEN_WORD,   /* name or key word without quotes */
+	TOKEN_QUOTED, /* "name", with its quotes */
+	TOKEN_STRING, /* '', E'', B'', X'', $$ $$; with its continuations */
 	TOKEN_NUMBER,
-	TOKEN_PARAM,        /* $1 */
-	TOKEN_OPERATOR,     /* a run of operator characters */
+	TOKEN_PARAM,	/* $1 */
+	TOKEN_OPERATOR, /* a run of operator characters */
 	TOKEN_OPEN,
 	TOKEN_CLOSE,
 	TOKEN_BRACKET,
@@ -30,10 +30,10 @@ enum token_kind {
 	TOKEN_SEMICOLON,
 	TOKEN_DOT,
 	TOKEN_COLON,
-	TOKEN_CAST,         /* :: */
-	TOKEN_UNICODE,      /* U&'' and U&"": their meaning depends on UESCAPE */
+	TOKEN_CAST,	    /* :: */
+	TOKEN_UNICODE,	    /* U&'' and U&"": their meaning depends on UESCAPE */
 	TOKEN_UNTERMINATED, /* a literal, quoted name or comment that does not end */
-	TOKEN_BAD,          /* a byte that starts no token */
+	TOKEN_BAD,	    /* a byte that starts no token */
 };
 
 struct lex {
@@ -51,7 +51,7 @@ struct token {
 };
 
 #define WORD_IS_RESERVED 1 /* never the name of a function, unless quoted or after a dot */
-#define WORD_IS_PREFIX   2 /* an expression may follow it */
+#define WORD_IS_PREFIX 2   /* an expression may follow it */
 
 extern const uint8_t word_flags[WORD_COUNT];
 

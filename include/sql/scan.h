@@ -15,7 +15,7 @@ struct scan {
 	struct token token; /* the one to be judged next */
 	struct verdict verdict;
 	const char *looked; /* how far ahead calls have been read; NULL at first */
-	bool capped;        /* lex.end is not the end of the text */
+	bool capped;	    /* lex.end is not the end of the text */
 };
 
 /* Go to the next token; what is no proper token becomes a doubt. */
@@ -63,10 +63,10 @@ void finish_scan(struct scan *scan, uint64_t flags);
 void set_scan(struct scan *scan);
 
 enum body_kind {
-	BODY_QUERY,     /* to the end of the statement */
-	BODY_ENCLOSED,  /* from "(" to past the matching ")" */
-	BODY_CREATE,    /* a query may follow AS; BEGIN ATOMIC holds semicolons */
-	BODY_NO_CALLS,  /* names with parentheses are not calls */
+	BODY_QUERY,    /* to the end of the statement */
+	BODY_ENCLOSED, /* from "(" to past the matching ")" */
+	BODY_CREATE,   /* a query may follow AS; BEGIN ATOMIC holds semicolons */
+	BODY_NO_CALLS, /* names with parentheses are not calls */
 };
 
 /*

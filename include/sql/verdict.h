@@ -9,11 +9,12 @@
 
 /* Ordered: the strictest statement of a request decides. */
 enum route {
-	ROUTE_EITHER,   /* follows the open transaction; without one, any node will do */
-	ROUTE_REPLICA,  /* certainly a read */
-	ROUTE_PRIMARY,  /* a write, or not certainly a read */
+	ROUTE_EITHER,  /* follows the open transaction; without one, any node will do */
+	ROUTE_REPLICA, /* certainly a read */
+	ROUTE_PRIMARY, /* a write, or not certainly a read */
 };
 
+/* clang-format off */
 /* X(name, word in logs, SHOW and counters) */
 #define VERDICT_WHYS(X)                                                          \
 	X(WHY_EMPTY, "empty")                       /* no statement */           \
@@ -38,16 +39,18 @@ enum route {
 	X(WHY_DOUBT_DEPTH, "doubt_depth")                                        \
 	X(WHY_DOUBT_SIZE, "doubt_size")                                          \
 	X(WHY_DOUBT_ENCODING, "doubt_encoding")
+/* clang-format on */
 
 enum verdict_why {
 #define X(name, word) name,
 	VERDICT_WHYS(X)
 #undef X
-	WHY_COUNT
+		WHY_COUNT
 };
 
 #define VERDICT_BIT(n) (UINT64_C(1) << (n))
 
+/* clang-format off */
 /* State of the session: made, changed or needed. */
 #define VERDICT_SESSION             VERDICT_BIT(0)  /* any of it; the next ones say which */
 #define VERDICT_SET                 VERDICT_BIT(1)  /* SET, RESET, set_config */
@@ -81,7 +84,7 @@ enum verdict_why {
 #define VERDICT_DEFAULT_RW          VERDICT_BIT(25)
 #define VERDICT_DEFAULT_SER         VERDICT_BIT(26)
 #define VERDICT_DEFAULT_NOT_SER     VERDICT_BIT(27)
-#define VERDICT_DEFAULT_RESET       VERDICT_BIT(28) /* back to the session's start values, or unsure */
+#define VERDICT_DEFAULT_RESET       VERDICT_BIT(28) /* back to those of the start, or unsure */
 
 /* What else the request is. */
 #define VERDICT_COPY_IN             VERDICT_BIT(29) /* COPY FROM STDIN */
@@ -92,6 +95,7 @@ enum verdict_why {
 #define VERDICT_MULTI               VERDICT_BIT(34) /* more than one statement */
 #define VERDICT_DOUBT               VERDICT_BIT(35) /* some of it was not understood */
 #define VERDICT_OPAQUE              VERDICT_BIT(36) /* not read to its end: flags are incomplete */
+/* clang-format on */
 
 /* pos and len name the token that decided, within the text; len may be 0. */
 struct verdict {

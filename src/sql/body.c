@@ -26,30 +26,30 @@ enum place {
 
 struct name {
 	struct token token;
-	struct token schema;     /* if qualified */
+	struct token schema; /* if qualified */
 	bool qualified;
-	bool label;              /* after AS */
-	bool suspect;            /* a relation no replica may answer for, unless called */
-	uint8_t place;           /* before the name */
-	uint8_t kind_before;     /* enum token_kind */
-	uint8_t word_before;     /* enum word */
+	bool label;	     /* after AS */
+	bool suspect;	     /* a relation no replica may answer for, unless called */
+	uint8_t place;	     /* before the name */
+	uint8_t kind_before; /* enum token_kind */
+	uint8_t word_before; /* enum word */
 };
 
 struct body {
 	struct scan *scan;
-	struct name name;        /* the last token, if it was a name */
+	struct name name; /* the last token, if it was a name */
 	enum body_kind kind;
 	unsigned depth;
-	unsigned blocks;         /* BEGIN ATOMIC and CASE that wait for END */
-	uint64_t from;           /* by depth: in a FROM list */
-	uint64_t with;           /* in a WITH list */
-	uint64_t group;          /* in GROUP BY */
-	uint64_t prefix;         /* an expression follows this ")" */
+	unsigned blocks; /* BEGIN ATOMIC and CASE that wait for END */
+	uint64_t from;	 /* by depth: in a FROM list */
+	uint64_t with;	 /* in a WITH list */
+	uint64_t group;	 /* in GROUP BY */
+	uint64_t prefix; /* an expression follows this ")" */
 	uint8_t place;
-	uint8_t last;            /* enum token_kind; TOKEN_END at the start */
-	uint8_t word;            /* enum word of the last token */
-	uint8_t word_before;     /* and of the one before */
-	uint8_t after_as_not;    /* tokens since AS NOT, counted down from 2 */
+	uint8_t last;	      /* enum token_kind; TOKEN_END at the start */
+	uint8_t word;	      /* enum word of the last token */
+	uint8_t word_before;  /* and of the one before */
+	uint8_t after_as_not; /* tokens since AS NOT, counted down from 2 */
 	bool select_into;
 };
 
@@ -150,7 +150,7 @@ void scan_relation(struct scan *scan, const struct token *token)
 	}
 }
 
-/* Does the third argument of set_config say: for this transaction only?  Looks a bounded way ahead. */
+/* Is the third argument of set_config true: for this transaction only?  Looks a bounded way ahead. */
 static bool is_local_set_config(struct scan *scan)
 {
 	struct lex lex = scan->lex;
@@ -176,8 +176,9 @@ static bool is_local_set_config(struct scan *scan)
 			commas++;
 			local = true;
 		} else if (commas == 2) {
-			local = local && (token.word == WORD_TRUE || token_is(&lex, &token, "'t'") ||
-					  token_is(&lex, &token, "'true'"));
+			local = local &&
+				(token.word == WORD_TRUE || token_is(&lex, &token, "'t'") ||
+				 token_is(&lex, &token, "'true'"));
 		}
 	}
 	return false;

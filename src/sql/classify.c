@@ -5,8 +5,7 @@
 
 #include "sql/scan.h"
 
-void scan_mark(struct scan *scan, enum route route, enum verdict_why why,
-	       const struct token *token)
+void scan_mark(struct scan *scan, enum route route, enum verdict_why why, const struct token *token)
 {
 	struct verdict *verdict = &scan->verdict;
 

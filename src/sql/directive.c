@@ -11,10 +11,8 @@ static const struct {
 	const char *text;
 	enum route_choice choice;
 } route_choices[] = {
-	{ "split", ROUTE_CHOICE_SPLIT },
-	{ "primary", ROUTE_CHOICE_PRIMARY },
-	{ "replica", ROUTE_CHOICE_REPLICA },
-	{ "prefer-replica", ROUTE_CHOICE_PREFER_REPLICA },
+	{ "split", ROUTE_CHOICE_SPLIT },     { "primary", ROUTE_CHOICE_PRIMARY },
+	{ "replica", ROUTE_CHOICE_REPLICA }, { "prefer-replica", ROUTE_CHOICE_PREFER_REPLICA },
 	{ "any", ROUTE_CHOICE_ANY },
 };
 

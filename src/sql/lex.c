@@ -9,15 +9,15 @@
 enum byte_class {
 	BYTE_BAD,
 	BYTE_BLANK,
-	BYTE_NAME,     /* starts a name */
+	BYTE_NAME, /* starts a name */
 	BYTE_DIGIT,
 	BYTE_OPERATOR,
 	BYTE_QUOTE,
-	BYTE_DOUBLE,   /* double quote */
+	BYTE_DOUBLE, /* double quote */
 	BYTE_DOLLAR,
 	BYTE_DOT,
 	BYTE_COLON,
-	BYTE_SINGLE,   /* a token by itself */
+	BYTE_SINGLE, /* a token by itself */
 
 	BYTE_CLASS = 15,
 	BYTE_NAMED = 16, /* goes on with a name: letters, digits, _ and $ */
@@ -27,10 +27,11 @@ enum byte_class {
 	DOLLAR = BYTE_DOLLAR | BYTE_NAMED,
 };
 
-#define B4(x)  x, x, x, x
+#define B4(x) x, x, x, x
 #define B16(x) B4(x), B4(x), B4(x), B4(x)
 #define B64(x) B16(x), B16(x), B16(x), B16(x)
 
+/* clang-format off */
 static const uint8_t classes[256] = {
 	/* 0x00 */ B4(0), B4(0), 0, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, BYTE_BLANK, 0, 0,
 	/* 0x10 */ B16(0),
@@ -49,6 +50,7 @@ static const uint8_t classes[256] = {
 	/* {|}~ */ BYTE_BAD, BYTE_OPERATOR, BYTE_BAD, BYTE_OPERATOR, BYTE_BAD,
 	/* 0x80 */ B64(LETTER), B64(LETTER),
 };
+/* clang-format on */
 
 static unsigned byte_class(char c)
 {
@@ -243,8 +245,8 @@ static const char *skip_operator(const char *p, const char *end)
 {
 	do
 		p++;
-	while (p < end && byte_class(*p) == BYTE_OPERATOR &&
-	       !starts(p, end, '-', '-') && !starts(p, end, '/', '*'));
+	while (p < end && byte_class(*p) == BYTE_OPERATOR && !starts(p, end, '-', '-') &&
+	       !starts(p, end, '/', '*'));
 	return p;
 }
 
@@ -257,11 +259,10 @@ static const char *lex_literal(struct token *token, enum token_kind kind, const 
 
 static const char *lex_word(struct lex *lex, struct token *token)
 {
-	const char *p = lex->at;
+	const char *p = lex->at + 1;
 
-	do
+	while (p < lex->end && is_name_byte(*p))
 		p++;
-	while (p < lex->end && is_name_byte(*p));
 	token->kind = TOKEN_WORD;
 	token->word = (uint8_t)find_word(lex, lex->at, (size_t)(p - lex->at));
 	return p;
@@ -308,23 +309,12 @@ static const char *lex_dollar(struct lex *lex, struct token *token)
 	return lex_literal(token, TOKEN_STRING, p, lex->end);
 }
 
-static enum token_kind single_kind(char c)
-{
-	switch (c) {
-	case '(':
-		return TOKEN_OPEN;
-	case ')':
-		return TOKEN_CLOSE;
-	case '[':
-		return TOKEN_BRACKET;
-	case ']':
-		return TOKEN_UNBRACKET;
-	case ',':
-		return TOKEN_COMMA;
-	default:
-		return TOKEN_SEMICOLON;
-	}
-}
+/* clang-format off */
+static const uint8_t single_kinds[256] = {
+	['('] = TOKEN_OPEN,    [')'] = TOKEN_CLOSE, ['['] = TOKEN_BRACKET, [']'] = TOKEN_UNBRACKET,
+	[','] = TOKEN_COMMA,   [';'] = TOKEN_SEMICOLON,
+};
+/* clang-format on */
 
 /* The token at lex->at, which is no blank and no comment; returns its end. */
 static const char *lex_token(struct lex *lex, struct token *token)
@@ -342,7 +332,8 @@ static const char *lex_token(struct lex *lex, struct token *token)
 		token->kind = TOKEN_OPERATOR;
 		return skip_operator(p, end);
 	case BYTE_QUOTE:
-		return lex_literal(token, TOKEN_STRING, skip_string(p, end, !lex->std_strings), end);
+		return lex_literal(token, TOKEN_STRING, skip_string(p, end, !lex->std_strings),
+				   end);
 	case BYTE_DOUBLE:
 		return lex_literal(token, TOKEN_QUOTED, skip_quoted(p + 1, end, '"', false), end);
 	case BYTE_DOLLAR:
@@ -358,7 +349,7 @@ static const char *lex_token(struct lex *lex, struct token *token)
 		token->kind = (uint8_t)(starts(p, end, ':', ':') ? TOKEN_CAST : TOKEN_COLON);
 		return p + (token->kind == TOKEN_CAST ? 2 : 1);
 	case BYTE_SINGLE:
-		token->kind = (uint8_t)single_kind(*p);
+		token->kind = single_kinds[(unsigned char)*p];
 		return p + 1;
 	default:
 		token->kind = TOKEN_BAD;
@@ -424,15 +415,25 @@ void lex_next(struct lex *lex, struct token *token)
 	const char *end = lex->end;
 	const char *p = lex->at;
 
+	unsigned class;
+
 	token->word = WORD_NONE;
 	while (p < end && *p == ' ')
 		p++;
 	lex->at = p;
-	if (p == end || classes[(unsigned char)*p] != LETTER || is_literal_letter(lex)) {
+	class = p < end ? classes[(unsigned char)*p] : BYTE_BLANK;
+	if (class == LETTER && !is_literal_letter(lex)) {
+		lex->at = lex_word(lex, token);
+	} else if (class == BYTE_SINGLE) {
+		token->kind = single_kinds[(unsigned char)*p];
+		lex->at = p + 1;
+	} else if (class == DIGIT) {
+		token->kind = TOKEN_NUMBER;
+		lex->at = skip_number(p, end);
+	} else {
 		lex_any(lex, token);
 		return;
 	}
-	lex->at = lex_word(lex, token);
 	token->pos = (uint32_t)(p - lex->start);
 	token->len = (uint32_t)(lex->at - p);
 }

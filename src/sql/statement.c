@@ -132,8 +132,9 @@ static bool read_copy_source(struct scan *scan)
 		body_scan(scan, BODY_ENCLOSED);
 		return true;
 	}
-	if (scan_at_word(scan, WORD_BINARY) && (next.kind == TOKEN_QUOTED ||
-	    (next.kind == TOKEN_WORD && next.word != WORD_TO && next.word != WORD_FROM)))
+	if (scan_at_word(scan, WORD_BINARY) &&
+	    (next.kind == TOKEN_QUOTED ||
+	     (next.kind == TOKEN_WORD && next.word != WORD_TO && next.word != WORD_FROM)))
 		scan_next(scan);
 	if (!at_name(scan))
 		return false;
@@ -160,7 +161,8 @@ static void run_copy(struct scan *scan, const struct statement *statement)
 
 	(void)statement;
 	scan_next(scan);
-	if (!read_copy_source(scan) || !(scan_at_word(scan, WORD_TO) || scan_at_word(scan, WORD_FROM))) {
+	if (!read_copy_source(scan) ||
+	    !(scan_at_word(scan, WORD_TO) || scan_at_word(scan, WORD_FROM))) {
 		scan_doubt(scan, WHY_DOUBT_SYNTAX);
 		scan_skip(scan);
 		return;
@@ -246,13 +248,34 @@ static void run_set(struct scan *scan, const struct statement *statement)
 	set_scan(scan);
 }
 
-#define DDL     { run_write, WHY_DDL, false, VERDICT_DDL | VERDICT_WRITE }
-#define WRITE   { run_write, WHY_WRITE, false, VERDICT_WRITE }
-#define CHANGE  { run_write, WHY_WRITE, true, VERDICT_WRITE }
-#define QUERY   { run_query, WHY_READ, true, 0 }
-#define SESSION(flags) { run_session, WHY_SESSION, false, VERDICT_SESSION | (flags) }
-#define FOLLOW(flags)  { run_follow, WHY_FOLLOW, false, flags }
-#define FINISH(flags)  { run_finish, WHY_FOLLOW, false, flags }
+#define DDL                                                                                        \
+	{                                                                                          \
+		run_write, WHY_DDL, false, VERDICT_DDL | VERDICT_WRITE                             \
+	}
+#define WRITE                                                                                      \
+	{                                                                                          \
+		run_write, WHY_WRITE, false, VERDICT_WRITE                                         \
+	}
+#define CHANGE                                                                                     \
+	{                                                                                          \
+		run_write, WHY_WRITE, true, VERDICT_WRITE                                          \
+	}
+#define QUERY                                                                                      \
+	{                                                                                          \
+		run_query, WHY_READ, true, 0                                                       \
+	}
+#define SESSION(flags)                                                                             \
+	{                                                                                          \
+		run_session, WHY_SESSION, false, VERDICT_SESSION | (flags)                         \
+	}
+#define FOLLOW(flags)                                                                              \
+	{                                                                                          \
+		run_follow, WHY_FOLLOW, false, flags                                               \
+	}
+#define FINISH(flags)                                                                              \
+	{                                                                                          \
+		run_finish, WHY_FOLLOW, false, flags                                               \
+	}
 
 static const struct statement statements[WORD_COUNT] = {
 	[WORD_SELECT] = QUERY,

@@ -10,7 +10,7 @@ static void expect_end(struct scan *scan)
 	scan_skip(scan);
 }
 
-#define MODES_TX      (VERDICT_TX_RO | VERDICT_TX_RW | VERDICT_TX_SER)
+#define MODES_TX (VERDICT_TX_RO | VERDICT_TX_RW | VERDICT_TX_SER)
 #define MODES_NOT_SER VERDICT_DEFAULT_NOT_SER
 
 /* One of ISOLATION LEVEL's, as VERDICT_TX_SER or MODES_NOT_SER; 0 if it is none. */
@@ -24,8 +24,9 @@ static uint64_t read_isolation(struct scan *scan)
 		return scan_skip_word(scan, WORD_READ) ? MODES_NOT_SER : 0;
 	if (!scan_skip_word(scan, WORD_READ))
 		return 0;
-	return scan_skip_word(scan, WORD_COMMITTED) || scan_skip_word(scan, WORD_UNCOMMITTED) ?
-	       MODES_NOT_SER : 0;
+	return scan_skip_word(scan, WORD_COMMITTED) || scan_skip_word(scan, WORD_UNCOMMITTED)
+		       ? MODES_NOT_SER
+		       : 0;
 }
 
 /* What a list of transaction modes says, as MODES_*; false if it has other words. */
@@ -173,11 +174,11 @@ static bool is_boolean(const struct lex *lex, const struct token *value, bool *o
 		const char *text;
 		bool on;
 	} words[] = {
-		{ "on", true }, { "true", true }, { "yes", true }, { "1", true },
-		{ "off", false }, { "false", false }, { "no", false }, { "0", false },
-		{ "t", true }, { "tr", true }, { "tru", true }, { "y", true }, { "ye", true },
-		{ "f", false }, { "fa", false }, { "fal", false }, { "fals", false },
-		{ "n", false }, { "of", false },
+		{ "on", true },	   { "true", true },   { "yes", true }, { "1", true },
+		{ "off", false },  { "false", false }, { "no", false }, { "0", false },
+		{ "t", true },	   { "tr", true },     { "tru", true }, { "y", true },
+		{ "ye", true },	   { "f", false },     { "fa", false }, { "fal", false },
+		{ "fals", false }, { "n", false },     { "of", false },
 	};
 	struct token bare = *value;
 	size_t i;

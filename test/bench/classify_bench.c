@@ -15,9 +15,8 @@ static const struct {
 	{ "pgbench select", "SELECT abalance FROM pgbench_accounts WHERE aid = 123456;" },
 	{ "pgbench update",
 	  "UPDATE pgbench_accounts SET abalance = abalance + -1234 WHERE aid = 123456;" },
-	{ "pgbench insert",
-	  "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) "
-	  "VALUES (1, 1, 123456, -1234, CURRENT_TIMESTAMP);" },
+	{ "pgbench insert", "INSERT INTO pgbench_history (tid, bid, aid, delta, mtime) "
+			    "VALUES (1, 1, 123456, -1234, CURRENT_TIMESTAMP);" },
 	{ "begin", "BEGIN" },
 	{ "commit", "COMMIT" },
 	{ "TPC-C stock level",

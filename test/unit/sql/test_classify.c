@@ -67,9 +67,10 @@ END_TEST
 START_TEST(test_words_that_may_name_functions_are_functions_in_their_place)
 {
 	static const char *const names[] = {
-		"over", "filter", "columns", "second", "escape", "passing", "ilike", "operator",
-		"join", "zone", "by", "varying", "sets", "first", "next", "rollup", "materialized",
-		"range", "rows", "value", "key", "json", "temp", "recursive", "inner", "full",
+		"over",	    "filter", "columns",      "second", "escape",  "passing", "ilike",
+		"operator", "join",   "zone",	      "by",	"varying", "sets",    "first",
+		"next",	    "rollup", "materialized", "range",	"rows",	   "value",   "key",
+		"json",	    "temp",   "recursive",    "inner",	"full",
 	};
 	char sql[64];
 	size_t i;
@@ -88,7 +89,8 @@ END_TEST
 START_TEST(test_grammar_with_parentheses_is_no_call)
 {
 	expect_read("SELECT sum(a) OVER (ORDER BY b), sum(a) FILTER (WHERE true) FROM t");
-	expect_read("SELECT a FROM t GROUP BY GROUPING SETS ((a), ROLLUP (a), CUBE (a)), ROLLUP (a)");
+	expect_read(
+		"SELECT a FROM t GROUP BY GROUPING SETS ((a), ROLLUP (a), CUBE (a)), ROLLUP (a)");
 	expect_read("SELECT * FROM a x(i) LEFT JOIN (b JOIN (c JOIN d ON true) ON true) ON true");
 	expect_read("WITH RECURSIVE a(i) AS (SELECT 1), b (j, k) AS MATERIALIZED (SELECT 2), "
 		    "c AS NOT MATERIALIZED (SELECT 3) SELECT 1");
@@ -133,7 +135,8 @@ END_TEST
 
 START_TEST(test_functions_of_later_versions_are_known)
 {
-	expect_read("SELECT any_value(a), array_sort(b), uuidv7(), random_normal(), crc32('a') FROM t");
+	expect_read(
+		"SELECT any_value(a), array_sort(b), uuidv7(), random_normal(), crc32('a') FROM t");
 	expect_read("SELECT json_value(a, '$'), json_array(1), json_exists(a, '$.b') FROM t");
 }
 END_TEST
@@ -141,9 +144,13 @@ END_TEST
 START_TEST(test_functions_that_run_text_or_tell_the_node_are_unsafe)
 {
 	static const char *const sqls[] = {
-		"SELECT query_to_xml('a', true, true, '')", "SELECT * FROM crosstab('a') AS x(a int)",
-		"SELECT ts_stat('a')", "SELECT table_to_xml('t', true, true, '')",
-		"SELECT inet_server_addr()", "SELECT pg_export_snapshot()", "SELECT lo_unlink(1)",
+		"SELECT query_to_xml('a', true, true, '')",
+		"SELECT * FROM crosstab('a') AS x(a int)",
+		"SELECT ts_stat('a')",
+		"SELECT table_to_xml('t', true, true, '')",
+		"SELECT inet_server_addr()",
+		"SELECT pg_export_snapshot()",
+		"SELECT lo_unlink(1)",
 	};
 	size_t i;
 
@@ -181,7 +188,8 @@ START_TEST(test_system_relations_are_the_primarys)
 	expect("SELECT \"is_called\" FROM s", ROUTE_PRIMARY, WHY_RELATION);
 	expect("SELECT * FROM PG_Temp.x", ROUTE_PRIMARY, WHY_SESSION);
 	expect_flags("SELECT 'a'::pg_temp_3.x", VERDICT_SESSION | VERDICT_TEMP);
-	expect_read("SELECT last_value(a) OVER () AS last_value, 'a'::pg_lsn FROM pgbench_accounts");
+	expect_read(
+		"SELECT last_value(a) OVER () AS last_value, 'a'::pg_lsn FROM pgbench_accounts");
 }
 END_TEST
 
@@ -241,12 +249,15 @@ START_TEST(test_set_tells_the_defaults_of_later_transactions)
 	expect_flags("SET default_transaction_read_only = on", set | VERDICT_DEFAULT_RO);
 	expect_flags("SET SESSION Default_Transaction_Read_Only TO 'f'", set | VERDICT_DEFAULT_RW);
 	expect_flags("SET default_transaction_read_only = DEFAULT", set | VERDICT_DEFAULT_RESET);
-	expect_flags("SET default_transaction_isolation = 'serializable'", set | VERDICT_DEFAULT_SER);
+	expect_flags("SET default_transaction_isolation = 'serializable'",
+		     set | VERDICT_DEFAULT_SER);
 	expect_flags("SET default_transaction_isolation = 'read committed'",
 		     set | VERDICT_DEFAULT_NOT_SER);
-	expect_flags("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", set | VERDICT_DEFAULT_RO);
+	expect_flags("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+		     set | VERDICT_DEFAULT_RO);
 	expect_flags("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE, "
-		     "READ WRITE", set | VERDICT_DEFAULT_SER | VERDICT_DEFAULT_RW);
+		     "READ WRITE",
+		     set | VERDICT_DEFAULT_SER | VERDICT_DEFAULT_RW);
 	expect_flags("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
 		     set | VERDICT_DEFAULT_NOT_SER);
 	expect_flags("RESET ALL", set | VERDICT_DEFAULT_RESET);
@@ -362,8 +373,8 @@ END_TEST
 START_TEST(test_unterminated_text_is_a_doubt)
 {
 	static const char *const sqls[] = {
-		"SELECT 'a", "SELECT \"a", "SELECT $$a", "SELECT $a$ $b$", "SELECT E'a\\'", "SELECT /*",
-		"SELECT /* /* */",
+		"SELECT 'a",	 "SELECT \"a", "SELECT $$a",	  "SELECT $a$ $b$",
+		"SELECT E'a\\'", "SELECT /*",  "SELECT /* /* */",
 	};
 	size_t i;
 
@@ -375,15 +386,27 @@ END_TEST
 START_TEST(test_unicode_names_are_a_doubt_wherever_they_stand)
 {
 	static const char *const sqls[] = {
-		"SELECT U&\"a\"", "SELECT U&'a'", "SELECT U&\"", "EXPLAIN U&\"a\"", "EXPLAIN (U&\"",
-		"BEGIN U&\"", "BEGIN U&\"a\"", "COPY U&\"a\" TO STDOUT", "DECLARE U&\"a\" CURSOR FOR SELECT 1",
-		"DECLARE c U&\"", "SET U&\"a\" = 1", "COMMIT U&\"", "PREPARE U&\"a\"", "U&\"a\"",
+		"SELECT U&\"a\"",
+		"SELECT U&'a'",
+		"SELECT U&\"",
+		"EXPLAIN U&\"a\"",
+		"EXPLAIN (U&\"",
+		"BEGIN U&\"",
+		"BEGIN U&\"a\"",
+		"COPY U&\"a\" TO STDOUT",
+		"DECLARE U&\"a\" CURSOR FOR SELECT 1",
+		"DECLARE c U&\"",
+		"SET U&\"a\" = 1",
+		"COMMIT U&\"",
+		"PREPARE U&\"a\"",
+		"U&\"a\"",
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(sqls) / sizeof(sqls[0]); i++)
 		ck_assert_msg(judge(sqls[i]).route == ROUTE_PRIMARY &&
-			      judge(sqls[i]).flags & VERDICT_DOUBT, "%s", sqls[i]);
+				      judge(sqls[i]).flags & VERDICT_DOUBT,
+			      "%s", sqls[i]);
 }
 END_TEST
 
@@ -437,9 +460,9 @@ END_TEST
 
 START_TEST(test_unsafe_encoding_is_a_doubt)
 {
-	struct classify_options options = {
-		.std_strings = true, .unsafe_encoding = true, .max_scan = 65536
-	};
+	struct classify_options options = { .std_strings = true,
+					    .unsafe_encoding = true,
+					    .max_scan = 65536 };
 	static const char trail[] = "SELECT '\x95\\', nextval('s') --'";
 	struct verdict v = classify("SELECT 1", 8, &options);
 
@@ -466,8 +489,9 @@ END_TEST
 START_TEST(test_hostile_text_takes_linear_time)
 {
 	static const char *const pieces[] = {
-		"(", "f(", "/*", "set_config(", "$a", "E'a'\n", "EXPLAIN (", ";", "a.", "U&\"\"", "-", "'",
-		"WITH a AS (", "AS not ", "current_setting(",
+		"(",	  "f(",	       "/*",	      "set_config(", "$a",
+		"E'a'\n", "EXPLAIN (", ";",	      "a.",	     "U&\"\"",
+		"-",	  "'",	       "WITH a AS (", "AS not ",     "current_setting(",
 	};
 	static char sql[1 << 20];
 	struct classify_options options = { .std_strings = true, .max_scan = sizeof(sql) };

@@ -91,8 +91,8 @@ static bool judge_line(char *line)
 	if (meets(expected, v))
 		return true;
 	fprintf(stderr, "expected %s, got %s (%s at %u, flags %llx): %s\n", expected,
-		route_name(v.route), verdict_why_name(v.why), v.pos,
-		(unsigned long long)v.flags, sql);
+		route_name(v.route), verdict_why_name(v.why), v.pos, (unsigned long long)v.flags,
+		sql);
 	return false;
 }
 

@@ -129,12 +129,17 @@ START_TEST(test_words_are_found_whatever_their_case_and_place)
 		const char *text;
 		enum word word;
 	} words[] = {
-		{ "SELECT", WORD_SELECT },   { "Update", WORD_UPDATE },
-		{ "by", WORD_BY },           { "characteristics", WORD_CHARACTERISTICS },
+		{ "SELECT", WORD_SELECT },
+		{ "Update", WORD_UPDATE },
+		{ "by", WORD_BY },
+		{ "characteristics", WORD_CHARACTERISTICS },
 		{ "xmlnamespaces", WORD_XMLNAMESPACES },
-		{ "selec", WORD_NONE },      { "selects", WORD_NONE },
-		{ "a", WORD_NONE },          { "characteristicss", WORD_NONE },
-		{ "pgbench_accounts", WORD_NONE }, { "for\xc3\xa9", WORD_NONE },
+		{ "selec", WORD_NONE },
+		{ "selects", WORD_NONE },
+		{ "a", WORD_NONE },
+		{ "characteristicss", WORD_NONE },
+		{ "pgbench_accounts", WORD_NONE },
+		{ "for\xc3\xa9", WORD_NONE },
 	};
 	char sql[64];
 	size_t i;

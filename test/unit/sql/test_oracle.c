@@ -109,12 +109,21 @@ static const char *bad_function(const char *tree)
 static const char *bad_key(const char *tree)
 {
 	static const char *const keys[] = {
-		"\"InsertStmt\":", "\"UpdateStmt\":", "\"DeleteStmt\":", "\"MergeStmt\":",
-		"\"lockingClause\":", "\"intoClause\":", "\"relname\":\"pg_",
-		"\"schemaname\":\"information_schema", "\"schemaname\":\"pg_temp",
-		"\"is_from\":true", "\"is_program\":true", "\"filename\":",
+		"\"InsertStmt\":",
+		"\"UpdateStmt\":",
+		"\"DeleteStmt\":",
+		"\"MergeStmt\":",
+		"\"lockingClause\":",
+		"\"intoClause\":",
+		"\"relname\":\"pg_",
+		"\"schemaname\":\"information_schema",
+		"\"schemaname\":\"pg_temp",
+		"\"is_from\":true",
+		"\"is_program\":true",
+		"\"filename\":",
 		"\"ColumnRef\":{\"fields\":[{\"String\":{\"sval\":\"last_value\"",
-		"\"CreateTableAsStmt\":", "\"ExecuteStmt\":",
+		"\"CreateTableAsStmt\":",
+		"\"ExecuteStmt\":",
 	};
 	size_t i;
 
@@ -128,9 +137,9 @@ static const char *bad_key(const char *tree)
 static const char *bad_statement(const char *tree)
 {
 	static const char *const reads[] = {
-		"SelectStmt", "ExplainStmt", "CopyStmt", "TransactionStmt", "VariableShowStmt",
-		"DeclareCursorStmt", "FetchStmt", "ClosePortalStmt", "VariableSetStmt",
-		"ConstraintsSetStmt", "CheckPointStmt",
+		"SelectStmt",	    "ExplainStmt",	  "CopyStmt",	    "TransactionStmt",
+		"VariableShowStmt", "DeclareCursorStmt",  "FetchStmt",	    "ClosePortalStmt",
+		"VariableSetStmt",  "ConstraintsSetStmt", "CheckPointStmt",
 	};
 	const char *p = tree;
 
@@ -208,6 +217,7 @@ static void splice(char *sql, size_t start, size_t gone, const char *piece, size
 	memcpy(sql + start, piece, len);
 }
 
+/* clang-format off */
 static const char *const pieces[] = {
 	" f(1) ", " nextval('s') ", " second(2) ", " range() ", " json(1) ", " over(1) ",
 	" filter(1) ", " by(1) ", " zone(1) ", " join(1) ", " operator(1) ", " materialized(1) ",
@@ -231,6 +241,7 @@ static const char *const pieces[] = {
 	" WINDOW w AS ", " CURSOR FOR ", " DECLARE c CURSOR FOR ", " CYCLE a SET b USING c ",
 	" SEARCH DEPTH FIRST BY a SET b ", " FETCH FIRST ", " ROWS ONLY ", " VALUES ", " TABLE t ",
 };
+/* clang-format on */
 
 static void mutate(char *sql)
 {
