@@ -58,6 +58,7 @@ struct stream {
 	struct stream *next_flush;
 	struct stream *source;	   /* paused until our output has drained */
 	struct stream *destination; /* the reverse: whose output we wait for */
+	uint64_t sent; /* bytes that the kernel took */
 	uint32_t out_bytes;
 	uint32_t want; /* the owner needs so many contiguous bytes */
 	int fd;
@@ -130,6 +131,9 @@ void stream_skip(struct stream *stream, uint32_t n);
  * bounds n.
  */
 void stream_want(struct stream *stream, uint32_t n);
+
+/* Puts bytes in front of the input, to be read again; on_input is not called. */
+void stream_unread(struct stream *stream, const void *data, uint32_t len);
 
 /* Queues bytes for sending. */
 void stream_send(struct stream *stream, const void *data, uint32_t len);

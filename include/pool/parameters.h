@@ -14,6 +14,14 @@
  */
 #define PARAMETERS_MAX 16
 
+/* Places of the fixed ones that the code looks at. */
+enum {
+	PARAMETER_CLIENT_ENCODING = 0,
+	PARAMETER_STD_STRINGS = 3,
+	PARAMETER_APPLICATION_NAME = 5,
+	PARAMETER_DEFAULT_READ_ONLY = 7,
+};
+
 struct parameters {
 	const char *value[PARAMETERS_MAX]; /* interned; NULL: not known, or the server's default */
 };

@@ -25,8 +25,12 @@ struct holder_calls {
 	/* The wait is over: the server is leased to it. */
 	void (*leased)(struct holder *holder, struct server *server);
 
-	/* The wait is over without a server; with the error for the client. */
-	void (*refused)(struct holder *holder, const char *sqlstate, const char *text);
+	/*
+	 * The wait is over without a server; with the error for the client.  `final`: there is no
+	 * use in staying.
+	 */
+	void (*refused)(struct holder *holder, bool final, const char *sqlstate,
+			const char *text);
 
 	/* Its server has input. */
 	void (*input)(struct holder *holder, struct server *server);
@@ -109,7 +113,7 @@ struct pool {
 	struct pool_stats stats;
 	struct pool_stats averaged; /* counters at the beginning of the averaging period */
 	struct pool_stats averages; /* per second, or per event for times */
-	bool evicting;
+	uint64_t replays; /* requests that were sent anew */
 };
 
 /* The pool of a database for a user; made if it is not there.  `user` is the server's. */

@@ -51,7 +51,10 @@ struct server {
 	struct server_login *login; /* until logged in */
 	struct server *target;	    /* canceling: the server whose query is to be canceled */
 	uint64_t lease_number;	    /* canceling: the lease of the target that it is about */
+	void (*canceled)(void *who); /* canceling: it is through, or given up; NULL: nobody asks */
+	void *who;
 	uint64_t leases;	    /* counts leases */
+	uint64_t sent_before;	    /* stream.sent when it was leased */
 	uint64_t id;
 	usec_t connected_at; /* when it began to connect */
 	usec_t used_at;	     /* when it was leased or given back last */
@@ -90,8 +93,11 @@ void server_become(struct server *server, enum server_state state, const char *c
  */
 struct server *server_connect(struct pool_host *at);
 
-/* Begins a connection that cancels what `target` runs now. */
-struct server *server_cancel(struct server *target);
+/*
+ * Begins a connection that cancels what `target` runs now; `canceled` is called when that is
+ * through or given up.  NULL if it could not begin.
+ */
+struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who);
 
 /*
  * Closes: stops the stream, tells its holder (lost) if it has one, leaves all lists, frees itself

@@ -68,9 +68,10 @@ struct client {
 	struct pool_user *user;	   /* that it logged in as */
 	struct client_login *login;	 /* until logged in */
 	struct console_session *console; /* CLIENT_CONSOLE; the admin layer's */
+	struct server *carrier;		 /* CLIENT_CANCEL: its connection to the server */
 	struct names *names;		 /* its prepared statements; NULL: none yet */
 	char *begin;	 /* BLOCK_DEFERRED: what we answered and did not send */
-	uint8_t *kept;	 /* the request under way, while it can be sent anew; else NULL */
+	struct chunk *kept; /* the request under way, while it can be sent anew; else NULL */
 	struct parameters wanted;
 	struct client_peer peer;
 	uint64_t id;
@@ -80,17 +81,15 @@ struct client {
 	usec_t written;	       /* when its last write was answered */
 	usec_t seen;	       /* when its last read was answered */
 	const struct host *read_host; /* that read's host: compared, never followed */
-	uint64_t unnamed_flags;	      /* verdict of the unnamed statement */
-	struct statement *unnamed;    /* the unnamed statement, while it must outlive its batch */
-	uint32_t kept_len;
+	struct statement *unnamed;    /* its unnamed statement, once that outlived its batch */
 	uint32_t pass;	   /* bytes of a message under way that go through unseen */
 	uint32_t cancel_pid; /* its cancel key as told in BackendKeyData */
 	uint8_t cancel_key[CANCEL_KEY_LONG];
 	uint8_t cancel_key_len;
+	uint8_t replays; /* of the request under way */
 	uint8_t state;
 	uint8_t block;
 	uint8_t route; /* enum route_choice: asked for with pgweir.route */
-	uint8_t unnamed_route;
 	uint64_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
 	bool in_batch;	      /* extended messages were sent and no Sync yet */
 	bool skip_to_sync;    /* we answered an error: the rest of the batch is dropped */
@@ -100,11 +99,12 @@ struct client {
 	bool must_write;      /* the request that is sent anew goes to the primary */
 	bool reads;	      /* the request under way is certainly a read */
 	bool writes;	      /* the transaction under way may have written */
-	bool default_ro;      /* default_transaction_read_only is on */
-	bool default_serializable;
 	bool session_state;   /* it made state on its server that others lack */
 	bool console_admin;
-	char failed_sqlstate[6]; /* of the loss in BLOCK_LOST, for the log */
+	bool commits;	    /* a COMMIT is under way */
+	bool canceled;	    /* its request is being canceled: never sent anew */
+	char last_words[6];   /* SQLSTATE of a FATAL error of its server; "": none */
+	bool loss_untold;   /* BLOCK_LOST: it has not been told yet */
 };
 
 const char *client_state_name(enum client_state state);
@@ -118,6 +118,9 @@ void clients_init(struct pooler *pooler);
 
 /* All clients in a state, for SHOW and the operator's commands. */
 struct list *clients_in(enum client_state state);
+
+/* Closes all clients of a database. */
+void clients_close_database(struct database *database, const char *why);
 
 /* How many there are in all states but closed. */
 unsigned clients_count(void);

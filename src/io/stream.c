@@ -335,6 +335,19 @@ void stream_want(struct stream *stream, uint32_t n)
 	resume_from(stream, STREAM_NO_ROOM);
 }
 
+void stream_unread(struct stream *stream, const void *data, uint32_t len)
+{
+	uint32_t rest = stream_available(stream);
+	struct chunk *chunk = chunk_new(len + rest);
+
+	memcpy(chunk->data, data, len);
+	if (rest > 0)
+		memcpy(chunk->data + len, stream_data(stream), rest);
+	chunk->end = len + rest;
+	drop_input(stream);
+	stream->in = chunk;
+}
+
 static void append(struct stream *stream, struct chunk *chunk)
 {
 	chunk->next = NULL;
@@ -444,6 +457,7 @@ static void on_sent(void *who, ssize_t n)
 		}
 	}
 	stream->streams->sent_bytes += (uint64_t)n;
+	stream->sent += (uint64_t)n;
 	stream->out_bytes -= (uint32_t)n;
 	left = (uint32_t)n;
 	while (left > 0) {

@@ -135,7 +135,7 @@ static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 	else
 		snprintf(text, sizeof(text), "query_wait_timeout");
 	pool_stop_waiting(holder);
-	holder->calls->refused(holder, SQLSTATE_QUERY_CANCELED, text);
+	holder->calls->refused(holder, true, SQLSTATE_QUERY_CANCELED, text);
 }
 
 static struct pool_host *host_add(struct pool *pool, struct host *host)
@@ -331,6 +331,7 @@ static void attach(struct server *server, struct holder *holder)
 	server->holder = holder;
 	holder->server = server;
 	server->leases++;
+	server->sent_before = server->stream.sent;
 	server->used_at = clock_now();
 	server->epoch = server->at->host->epoch;
 	server->unnamed = NULL;
@@ -601,7 +602,7 @@ static void refuse_no_replica(struct holder *holder)
 	snprintf(text, sizeof(text), "no replica of cluster %s is up and fresh enough (max_replica_lag)",
 		 holder->pool->database->cluster->name);
 	pool_stop_waiting(holder);
-	holder->calls->refused(holder, SQLSTATE_CANNOT_CONNECT_NOW, text);
+	holder->calls->refused(holder, false, SQLSTATE_CANNOT_CONNECT_NOW, text);
 }
 
 /* Serves the first in a queue who can be; false if nobody can. */
@@ -685,7 +686,7 @@ static void refuse_all(struct pool *pool, const char *sqlstate, const char *text
 			struct holder *holder = list_entry(node, struct holder, node);
 
 			pool_stop_waiting(holder);
-			holder->calls->refused(holder, sqlstate, text);
+			holder->calls->refused(holder, true, sqlstate, text);
 		}
 	}
 }

@@ -95,8 +95,6 @@ static void count_connection(struct server *server, int by)
 	struct pool *pool = server->pool;
 
 	server->at->host->connections += (unsigned)by;
-	if (server->target != NULL)
-		return;
 	pool->servers += (unsigned)by;
 	pool->database->servers += (unsigned)by;
 	pool->database->pooler->servers += (unsigned)by;
@@ -111,6 +109,9 @@ static void end_cancel(struct server *server)
 	server->target = NULL;
 	if (target != NULL)
 		server_cancel_ended(target);
+	if (server->canceled != NULL)
+		server->canceled(server->who);
+	server->canceled = NULL;
 }
 
 /* The cancels that travel to a server that goes away have no target any more. */
@@ -467,7 +468,7 @@ struct server *server_connect(struct pool_host *at)
 	return server;
 }
 
-struct server *server_cancel(struct server *target)
+struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who)
 {
 	struct server *server = server_new(target->at, SERVER_CANCELING);
 	struct settings *settings = &target->pool->settings;
@@ -479,6 +480,8 @@ struct server *server_cancel(struct server *target)
 		return NULL;
 	}
 	server->target = target;
+	server->canceled = canceled;
+	server->who = who;
 	server->lease_number = target->leases;
 	target->cancels++;
 	target->at->host->connections++;

@@ -1,1 +1,14 @@
 ## Sources of the layer session.
+libpgweir_a_SOURCES += \
+	src/session/block.c include/session/block.h \
+	src/session/cancel.c include/session/cancel.h \
+	src/session/client.c include/session/client.h \
+	src/session/forward.c include/session/forward.h \
+	src/session/login.c include/session/login.h \
+	src/session/loss.c include/session/loss.h \
+	src/session/names.c include/session/names.h \
+	src/session/relay.c include/session/relay.h \
+	src/session/request.c include/session/request.h \
+	src/session/route.c include/session/route.h \
+	src/session/scan.c include/session/scan.h \
+	src/session/timeouts.c include/session/timeouts.h

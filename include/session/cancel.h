@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_SESSION_CANCEL_H
+#define PGWEIR_SESSION_CANCEL_H
+
+#include <stdint.h>
+
+struct client;
+
+/* Cancel requests: found by the key that we gave out, passed on to the server that works now. */
+
+/* Makes a key of client->cancel_key_len random bytes and makes it known. */
+void cancel_register(struct client *client);
+
+/* The key is not valid any more; allowed without one. */
+void cancel_forget(struct client *client);
+
+/*
+ * `client` is the connection of a CancelRequest.  It is closed without an answer, as PostgreSQL
+ * does, when the request was passed on or came to nothing.
+ */
+void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint32_t key_len);
+
+/* The connection of a cancel request ended first. */
+void cancel_client_left(struct client *client);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_SESSION_FORWARD_H
+#define PGWEIR_SESSION_FORWARD_H
+
+#include <stdint.h>
+
+#include "session/request.h"
+
+struct client;
+
+/* What a reply means beyond its kind (struct pending_entry, mark). */
+enum pending_mark {
+	MARK_NONE,
+	MARK_PARAMETERS, /* of the SETs that make the server fit its client */
+	MARK_BEGIN,	 /* of the BEGIN that was deferred */
+	MARK_DUPLICATE,	 /* a Parse of a name that the client has: its error is put in our words */
+	MARK_COMMIT,	 /* ends a request that commits */
+};
+
+/* Makes a server that was just leased fit the client: its parameters. */
+void forward_prepare_server(struct client *client);
+
+/* Sends the BEGIN that was deferred. */
+void forward_begin(struct client *client);
+
+/*
+ * Takes the message at the head of the client's input to its server, noting the reply that will
+ * be owed: `type` and `len` are its header's.
+ */
+enum step forward_message(struct client *client, uint8_t type, uint32_t len);
+
+/* Sends replies that are made up and have nothing in front of them. */
+void forward_made_up(struct client *client, struct server *server);
+
+#endif

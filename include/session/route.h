@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_SESSION_ROUTE_H
+#define PGWEIR_SESSION_ROUTE_H
+
+#include <stdbool.h>
+
+#include "pool/need.h"
+#include "session/scan.h"
+
+struct client;
+
+/* The one place of decision: what a request needs, given what its text says and who asks. */
+void route_decide(const struct client *client, const struct request *request, struct need *need);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Transaction blocks that no server has.
+ *
+ * Deferred: BEGIN was answered by us and is sent together with the first statement.  A client
+ * that has only said BEGIN holds no server and is not hurt by a failover, and READ ONLY told by
+ * SET TRANSACTION right after is seen in time.
+ *
+ * Lost: the server is gone.  A script that ignores the error must not run the rest of its
+ * transaction statement by statement, so everything but the end of the block is refused.
+ */
+#include "session/block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "proto/extended.h"
+#include "proto/message.h"
+#include "session/client.h"
+#include "session/names.h"
+
+#define ENDS_BLOCK (VERDICT_COMMIT | VERDICT_ROLLBACK)
+
+/* A deferred BEGIN with its SET TRANSACTIONs is not larger than this. */
+#define BEGIN_MAX 1024
+
+static void send_complete(struct client *client, const char *tag)
+{
+	uint8_t packet[64];
+	struct writer writer;
+
+	writer_init(&writer, packet, sizeof(packet));
+	compose_command_complete(&writer, tag);
+	client_send(client, packet, (uint32_t)writer.len);
+}
+
+static void finish(struct client *client, const struct request *request, const char *tag)
+{
+	stream_skip(&client->stream, request->len);
+	if (tag != NULL)
+		send_complete(client, tag);
+	client_ready(client);
+}
+
+static bool is_single(const struct verdict *verdict)
+{
+	return verdict->statements == 1 && (verdict->flags & VERDICT_MULTI) == 0;
+}
+
+/* ---- SET pgweir.route ---- */
+
+static bool read_own(const struct request *request, struct directive *directive)
+{
+	/* Longer than a directive can be with its comments: not worth a look. */
+	return request->simple && request->sql != NULL && request->sql_len < 512 &&
+	       request->verdict.route != ROUTE_REPLICA &&
+	       (request->verdict.flags & VERDICT_WRITE) == 0 &&
+	       directive_read(request->sql, request->sql_len, true, directive);
+}
+
+static const char *choice_name(uint8_t choice)
+{
+	static const char *const names[] = { "default", "split",	 "primary",
+					     "replica", "prefer-replica", "any" };
+
+	return names[choice];
+}
+
+static void show_route(struct client *client)
+{
+	struct column column = { "pgweir.route", OID_TEXT };
+	const char *value = choice_name(client->route);
+	struct text packet = { 0 };
+	struct writer writer;
+
+	writer_init_text(&writer, &packet);
+	compose_row_description(&writer, &column, 1);
+	compose_data_row(&writer, &value, 1);
+	client_send(client, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
+}
+
+static void answer_own(struct client *client, const struct request *request,
+		       const struct directive *directive)
+{
+	enum route_choice choice = ROUTE_CHOICE_NONE;
+	const char *tag = directive->kind == DIRECTIVE_SET     ? "SET"
+			  : directive->kind == DIRECTIVE_RESET ? "RESET"
+							       : "SHOW";
+
+	if (strcmp(directive->name, "route") != 0) {
+		client_error(client, SQLSTATE_UNDEFINED_OBJECT,
+			     "unrecognized configuration parameter \"pgweir.%s\"", directive->name);
+		finish(client, request, NULL);
+		return;
+	}
+	if (directive->kind == DIRECTIVE_SET) {
+		choice = route_choice_find(directive->value, strlen(directive->value));
+		if (choice == ROUTE_CHOICE_NONE) {
+			client_error(client, SQLSTATE_INVALID_PARAMETER,
+				     "invalid value for parameter \"pgweir.route\": \"%s\"; it takes "
+				     "split, primary, replica, prefer-replica or any",
+				     directive->value);
+			finish(client, request, NULL);
+			return;
+		}
+	}
+	if (directive->kind == DIRECTIVE_SHOW)
+		show_route(client);
+	else
+		client->route = (uint8_t)choice;
+	finish(client, request, tag);
+}
+
+/* ---- deferred ---- */
+
+static bool may_defer(const struct client *client, const struct request *request)
+{
+	const struct settings *settings = &client_pool(client)->settings;
+
+	return settings->lazy_begin && settings->pool_mode != POOL_MODE_STATEMENT &&
+	       !client->session_state && client->block == BLOCK_NONE && request->simple &&
+	       request->len != 0 && request->sql_len < BEGIN_MAX / 2 &&
+	       (request->verdict.flags & VERDICT_PLAIN_BEGIN) != 0;
+}
+
+static bool changes_modes(const struct client *client, const struct request *request)
+{
+	return request->simple && is_single(&request->verdict) &&
+	       (request->verdict.flags & VERDICT_SET_TRANSACTION) != 0 &&
+	       (request->verdict.flags & VERDICT_DOUBT) == 0 &&
+	       strlen(client->begin) + request->sql_len + 2 < BEGIN_MAX;
+}
+
+static bool deferred_answers(const struct client *client, const struct request *request)
+{
+	uint64_t flags = request->verdict.flags;
+
+	if (!request->simple || request->len == 0 || !is_single(&request->verdict))
+		return false;
+	return ((flags & ENDS_BLOCK) != 0 && (flags & VERDICT_CHAIN) == 0) ||
+	       (flags & VERDICT_PLAIN_BEGIN) != 0 || changes_modes(client, request);
+}
+
+static void defer(struct client *client, const struct request *request)
+{
+	client->begin = mem_string_n(request->sql, request->sql_len);
+	client->begin_flags = request->verdict.flags;
+	client->block = BLOCK_DEFERRED;
+	client->transaction_at = clock_now();
+	finish(client, request, "BEGIN");
+}
+
+static void warn_begun(struct client *client)
+{
+	struct text packet = { 0 };
+	struct writer writer;
+
+	writer_init_text(&writer, &packet);
+	compose_report(&writer, SEVERITY_WARNING, SQLSTATE_ACTIVE_TX,
+		       "there is already a transaction in progress", NULL, NULL);
+	client_send(client, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
+}
+
+/* What we hold back grows by a SET TRANSACTION; later modes win. */
+static void add_modes(struct client *client, const struct request *request)
+{
+	const uint64_t access = VERDICT_TX_RO | VERDICT_TX_RW;
+	struct text text = { 0 };
+
+	text_printf(&text, "%s;%.*s", client->begin, (int)request->sql_len, request->sql);
+	free(client->begin);
+	client->begin = text_take(&text);
+	if (request->verdict.flags & access)
+		client->begin_flags &= ~access;
+	client->begin_flags |= request->verdict.flags & (access | VERDICT_TX_SER);
+	finish(client, request, "SET");
+}
+
+static void end_block(struct client *client)
+{
+	free(client->begin);
+	client->begin = NULL;
+	client->begin_flags = 0;
+	client->block = BLOCK_NONE;
+	client->transaction_at = 0;
+	client->loss_untold = false;
+}
+
+static void answer_deferred(struct client *client, const struct request *request)
+{
+	uint64_t flags = request->verdict.flags;
+
+	if (flags & VERDICT_PLAIN_BEGIN) {
+		warn_begun(client);
+		finish(client, request, "BEGIN");
+	} else if (flags & ENDS_BLOCK) {
+		end_block(client);
+		client_pool(client)->stats.transactions++;
+		finish(client, request, (flags & VERDICT_COMMIT) != 0 ? "COMMIT" : "ROLLBACK");
+	} else {
+		add_modes(client, request);
+	}
+}
+
+/* ---- lost ---- */
+
+static void refuse(struct client *client)
+{
+	if (client->loss_untold)
+		client_error(client, SQLSTATE_CONNECTION_FAILURE,
+			     "the server of this transaction was lost; roll back and try again");
+	else
+		client_error(client, SQLSTATE_IN_FAILED_TX,
+			     "current transaction is aborted, commands ignored until end of "
+			     "transaction block");
+	client->loss_untold = false;
+}
+
+static bool only_ends(const struct verdict *verdict)
+{
+	return is_single(verdict) && (verdict->flags & ENDS_BLOCK) != 0 &&
+	       (verdict->flags & VERDICT_PREPARE_TRANSACTION) == 0;
+}
+
+static void answer_lost_query(struct client *client, const struct request *request)
+{
+	if (!only_ends(&request->verdict)) {
+		refuse(client);
+		finish(client, request, NULL);
+		return;
+	}
+	end_block(client);
+	finish(client, request, "ROLLBACK");
+}
+
+/* The statement that a Bind or Describe means: does it end the block? */
+static bool statement_ends(const struct client *client, const char *name, const bool *unnamed)
+{
+	struct name_entry *entry;
+
+	if (name[0] == '\0')
+		return *unnamed;
+	entry = names_find(client->names, name);
+	return entry != NULL && only_ends(&entry->statement->verdict);
+}
+
+/* One message of an extended batch; false: it was refused, the rest is dropped up to Sync. */
+static bool answer_lost_message(struct client *client, const struct message *message, bool *ends)
+{
+	struct parse_message parse;
+	struct bind_message bind;
+	struct target_message target;
+	struct verdict verdict;
+
+	switch (message->type) {
+	case MSG_PARSE:
+		if (!parse_read(message->body, message->body_len, &parse))
+			return false;
+		verdict = client_classify(client, parse.query, parse.query_len);
+		*ends = only_ends(&verdict);
+		if (*ends && parse.name_len == 0)
+			client_send(client, reply_parse_complete, REPLY_LEN);
+		return *ends && parse.name_len == 0;
+	case MSG_BIND:
+		if (bind_read(message->body, message->body_len, message->body_len, &bind) != PEEK_OK)
+			return false;
+		*ends = statement_ends(client, bind.statement, ends);
+		if (*ends)
+			client_send(client, reply_bind_complete, REPLY_LEN);
+		return *ends;
+	case MSG_DESCRIBE:
+		if (!target_read(message->body, message->body_len, &target) || target.kind != 'P' ||
+		    !*ends)
+			return false;
+		client_send(client, reply_no_data, REPLY_LEN);
+		return true;
+	case MSG_EXECUTE:
+		if (!*ends)
+			return false;
+		end_block(client);
+		send_complete(client, "ROLLBACK");
+		return true;
+	case MSG_CLOSE:
+		client_send(client, reply_close_complete, REPLY_LEN);
+		return true;
+	case MSG_FLUSH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void answer_lost_batch(struct client *client)
+{
+	bool ends = client->unnamed != NULL && only_ends(&client->unnamed->verdict);
+
+	while (stream_available(&client->stream) != 0) {
+		struct message message;
+		bool done;
+
+		if (message_find(stream_data(&client->stream), stream_available(&client->stream),
+				 MESSAGE_MAX, &message) != PEEK_OK)
+			return;
+		if (message.type == MSG_SYNC) {
+			stream_skip(&client->stream, message.len);
+			client_ready(client);
+			return;
+		}
+		if (!answer_lost_message(client, &message, &ends)) {
+			refuse(client);
+			client->skip_to_sync = true;
+			stream_skip(&client->stream, message.len);
+			return;
+		}
+		done = message.type == MSG_FLUSH;
+		stream_skip(&client->stream, message.len);
+		if (done)
+			return;
+	}
+}
+
+/* Too large to be looked at: it cannot be the end of the block. */
+static void refuse_large(struct client *client, const struct request *request)
+{
+	refuse(client);
+	if (!request->simple) {
+		client->skip_to_sync = true;
+		return;
+	}
+	client->pass = be32_get(stream_data(&client->stream) + 1) + 1;
+	client->pass_drop = true;
+	client_ready(client);
+}
+
+/* ---- what is ours ---- */
+
+bool block_answers(const struct client *client, const struct request *request)
+{
+	struct directive directive;
+
+	if (client->block == BLOCK_LOST)
+		return true;
+	if (database_is_split(client->database) && read_own(request, &directive))
+		return true;
+	if (client->block == BLOCK_DEFERRED)
+		return deferred_answers(client, request);
+	return may_defer(client, request);
+}
+
+void block_answer(struct client *client, const struct request *request)
+{
+	struct directive directive;
+
+	if (database_is_split(client->database) && read_own(request, &directive))
+		answer_own(client, request, &directive);
+	else if (client->block == BLOCK_DEFERRED)
+		answer_deferred(client, request);
+	else if (client->block == BLOCK_NONE)
+		defer(client, request);
+	else if (request->len == 0)
+		refuse_large(client, request);
+	else if (request->simple)
+		answer_lost_query(client, request);
+	else
+		answer_lost_batch(client);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+/* Cancel requests. */
+#include "session/cancel.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "proto/error.h"
+#include "session/client.h"
+
+static struct map by_pid;
+
+/* The number that stands for a process id: ours, positive, and not in use. */
+static uint32_t new_pid(void)
+{
+	uint32_t pid;
+
+	do {
+		RAND_bytes((unsigned char *)&pid, sizeof(pid));
+		pid &= 0x7fffffff;
+	} while (pid == 0 || map_find(&by_pid, pid) != NULL);
+	return pid;
+}
+
+void cancel_register(struct client *client)
+{
+	RAND_bytes(client->cancel_key, client->cancel_key_len);
+	client->cancel_pid = new_pid();
+	map_add(&by_pid, client->cancel_pid, client);
+}
+
+void cancel_forget(struct client *client)
+{
+	if (client->cancel_pid != 0)
+		map_remove(&by_pid, client->cancel_pid, client);
+	client->cancel_pid = 0;
+}
+
+static struct client *find_target(uint32_t pid, const uint8_t *key, uint32_t key_len)
+{
+	struct client *target = map_find(&by_pid, pid);
+
+	if (target == NULL || target->cancel_key_len != key_len ||
+	    CRYPTO_memcmp(target->cancel_key, key, key_len) != 0)
+		return NULL;
+	return target;
+}
+
+static void on_canceled(void *who)
+{
+	struct client *client = who;
+
+	client->carrier = NULL;
+	client_drop(client, "cancel request passed on");
+}
+
+/* The client is told, by the end of its connection, when the request has reached the server. */
+static bool pass_on(struct client *client, struct client *target)
+{
+	log_debug(target, "cancel request passed on");
+	target->canceled = true;
+	client->carrier = server_cancel(client_server(target), on_canceled, client);
+	return client->carrier != NULL;
+}
+
+void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint32_t key_len)
+{
+	struct client *target = find_target(pid, key, key_len);
+
+	client_become(client, CLIENT_CANCEL, "cancel request");
+	if (target == NULL) {
+		client_drop(client, "cancel request for nobody");
+		return;
+	}
+	if (target->state == CLIENT_WAITING) {
+		/* Nothing runs yet: the wait itself is what the user wants to end. */
+		pool_stop_waiting(&target->holder);
+		target->holder.calls->refused(&target->holder, false, SQLSTATE_QUERY_CANCELED,
+					      "canceling statement due to user request");
+	} else if (client_server(target) != NULL && target->request_at != 0 &&
+		   pass_on(client, target)) {
+		return;
+	}
+	client_drop(client, "cancel request came to nothing");
+}
+
+void cancel_client_left(struct client *client)
+{
+	if (client->carrier != NULL)
+		client->carrier->canceled = NULL;
+	client->carrier = NULL;
+	client_drop(client, "cancel request ended");
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/* A connection from an application: its state, its beginning and its end. */
+#include "session/client.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/slab.h"
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "session/cancel.h"
+#include "session/login.h"
+#include "session/loss.h"
+#include "session/names.h"
+#include "session/relay.h"
+#include "session/request.h"
+#include "session/timeouts.h"
+
+static struct slab slab;
+static struct list states[CLIENT_STATES];
+static struct map by_id;
+static const struct console_calls *console;
+
+static const char *const state_names[CLIENT_STATES] = {
+	[CLIENT_STARTUP] = "startup", [CLIENT_AUTH] = "login",	     [CLIENT_WELCOME] = "waiting_login",
+	[CLIENT_IDLE] = "idle",	      [CLIENT_WAITING] = "waiting",  [CLIENT_ACTIVE] = "active",
+	[CLIENT_CONSOLE] = "active",  [CLIENT_CANCEL] = "active_cancel_req",
+	[CLIENT_CLOSED] = "closed",
+};
+
+#define TO(state) (1u << (state))
+static const unsigned moves[CLIENT_STATES] = {
+	[CLIENT_STARTUP] = TO(CLIENT_AUTH) | TO(CLIENT_CANCEL) | TO(CLIENT_CLOSED),
+	[CLIENT_AUTH] = TO(CLIENT_WELCOME) | TO(CLIENT_CONSOLE) | TO(CLIENT_CLOSED),
+	[CLIENT_WELCOME] = TO(CLIENT_IDLE) | TO(CLIENT_CLOSED),
+	[CLIENT_IDLE] = TO(CLIENT_ACTIVE) | TO(CLIENT_WAITING) | TO(CLIENT_CLOSED),
+	[CLIENT_WAITING] = TO(CLIENT_ACTIVE) | TO(CLIENT_IDLE) | TO(CLIENT_CLOSED),
+	[CLIENT_ACTIVE] = TO(CLIENT_IDLE) | TO(CLIENT_WAITING) | TO(CLIENT_CLOSED),
+	[CLIENT_CONSOLE] = TO(CLIENT_CLOSED),
+	[CLIENT_CANCEL] = TO(CLIENT_CLOSED),
+	[CLIENT_CLOSED] = 0,
+};
+
+const char *client_state_name(enum client_state state)
+{
+	return state_names[state];
+}
+
+bool client_may_become(enum client_state from, enum client_state to)
+{
+	return (moves[from] & TO(to)) != 0;
+}
+
+/* Pools count the clients that have a server (SHOW POOLS). */
+static void count_active(struct client *client, enum client_state from, enum client_state to)
+{
+	if (client_pool(client) == NULL)
+		return;
+	if (from == CLIENT_ACTIVE)
+		client_pool(client)->active_clients--;
+	if (to == CLIENT_ACTIVE)
+		client_pool(client)->active_clients++;
+}
+
+void client_become(struct client *client, enum client_state state, const char *cause)
+{
+	enum client_state old = client->state;
+
+#ifdef PGWEIR_DEBUG
+	assert(client_may_become(old, state));
+#endif
+	log_noise(client, "%s -> %s: %s", state_names[old], state_names[state], cause);
+	list_remove(&client->node);
+	count_active(client, old, state);
+	client->state = (uint8_t)state;
+	list_append(&states[state], &client->node);
+	timeouts_state_changed(client);
+}
+
+void clients_init(struct pooler *pooler)
+{
+	for (int i = 0; i < CLIENT_STATES; i++)
+		list_init(&states[i]);
+	slab_init(&slab, "client", sizeof(struct client));
+	timeouts_init(pooler);
+	pooler->close_clients = clients_close_database;
+}
+
+struct list *clients_in(enum client_state state)
+{
+	return &states[state];
+}
+
+unsigned clients_count(void)
+{
+	return (unsigned)by_id.count;
+}
+
+struct client *client_find(uint64_t id)
+{
+	return map_find(&by_id, id);
+}
+
+void clients_set_console(const struct console_calls *calls)
+{
+	console = calls;
+}
+
+const struct console_calls *clients_console(void)
+{
+	return console;
+}
+
+void clients_close_database(struct database *database, const char *why)
+{
+	for (int i = 0; i < CLIENT_CLOSED; i++)
+		list_for_each(&states[i], node, after)
+		{
+			struct client *client = list_entry(node, struct client, node);
+
+			if (client->database == database)
+				client_close(client, SQLSTATE_ADMIN_SHUTDOWN, "%s", why);
+		}
+}
+
+const char *client_peer_text(const struct client *client, char *buffer, size_t size)
+{
+	const struct client_peer *peer = &client->peer;
+	char address[INET6_ADDRSTRLEN];
+
+	if (peer->family == AF_UNIX) {
+		snprintf(buffer, size, "unix(%u)@%u", peer->pid, peer->local_port);
+		return buffer;
+	}
+	inet_ntop(peer->family, peer->bytes, address, sizeof(address));
+	snprintf(buffer, size, peer->family == AF_INET6 ? "[%s]:%u" : "%s:%u", address, peer->port);
+	return buffer;
+}
+
+static void describe(const struct log_subject *subject, char *buffer, size_t size)
+{
+	const struct client *client = list_entry(subject, struct client, log);
+	char peer[80];
+
+	snprintf(buffer, size, "C-%llu: %s/%s@%s", (unsigned long long)client->id,
+		 client->database != NULL ? client->database->name : login_database(client),
+		 client->user != NULL ? client->user->name : login_user(client),
+		 client_peer_text(client, peer, sizeof(peer)));
+}
+
+static void bury(struct task *task)
+{
+	slab_free(&slab, list_entry(task, struct client, burial));
+}
+
+static void forget_request(struct client *client)
+{
+	if (client->kept != NULL)
+		chunk_free(client->kept);
+	client->kept = NULL;
+	free(client->begin);
+	client->begin = NULL;
+	statement_unref(client->unnamed);
+	client->unnamed = NULL;
+}
+
+static void leave_pool(struct client *client)
+{
+	struct pool *pool = client_pool(client);
+
+	pool_stop_waiting(&client->holder);
+	if (client_server(client) != NULL)
+		loss_client_leaves(client, client_server(client));
+	if (pool == NULL)
+		return;
+	if (client->state == CLIENT_ACTIVE)
+		pool->active_clients--;
+	pool->clients--;
+	client->holder.pool = NULL;
+}
+
+static void leave_limits(struct client *client)
+{
+	struct database *database = client->database;
+
+	if (client->user != NULL)
+		client->user->clients--;
+	if (database == NULL)
+		return;
+	client->database = NULL;
+	database->clients--;
+	database_forget(database);
+}
+
+/* Everything but the farewell: the client has been told all that it will be told. */
+static void end(struct client *client, const char *why)
+{
+	const struct settings *settings = &client->pooler->config->settings;
+
+	if (settings->log_disconnections && client->state != CLIENT_STARTUP &&
+	    client->state != CLIENT_CANCEL)
+		log_info(client, "closing because: %s (age=%ds)", why,
+			 (int)((clock_now() - client->connected_at) / USEC_PER_SEC));
+	if (client->state == CLIENT_CONSOLE)
+		console->end(client);
+	cancel_forget(client);
+	leave_pool(client);
+	client_become(client, CLIENT_CLOSED, why);
+	timeouts_forget(client);
+	forget_request(client);
+	names_free(client->names);
+	client->names = NULL;
+	login_forget(client);
+	leave_limits(client);
+	parameters_done(&client->wanted);
+	task_cancel(&client->resume);
+	map_remove(&by_id, client->id, client);
+	stream_finish(&client->stream);
+	list_remove(&client->node);
+	client->burial.run = bury;
+	loop_bury(client->pooler->loop, &client->burial);
+}
+
+void client_drop(struct client *client, const char *why)
+{
+	if (client->state != CLIENT_CLOSED)
+		end(client, why);
+}
+
+void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
+{
+	char text[512];
+	struct text packet = { 0 };
+	struct writer writer;
+	va_list ap;
+
+	if (client->state == CLIENT_CLOSED)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (sqlstate != NULL) {
+		if (client->pooler->config->settings.log_pooler_errors)
+			log_warn(client, "pooler error: %s", text);
+		writer_init_text(&writer, &packet);
+		compose_fatal(&writer, sqlstate, text);
+		client_send(client, packet.data, (uint32_t)packet.len);
+		text_done(&packet);
+	}
+	end(client, text);
+}
+
+void client_send(struct client *client, const void *data, uint32_t len)
+{
+	stream_send(&client->stream, data, len);
+}
+
+void client_error(struct client *client, const char *sqlstate, const char *fmt, ...)
+{
+	char text[512];
+	struct text packet = { 0 };
+	struct writer writer;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (client->pooler->config->settings.log_pooler_errors)
+		log_info(client, "pooler error: %s", text);
+	writer_init_text(&writer, &packet);
+	compose_error(&writer, sqlstate, text);
+	client_send(client, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
+}
+
+void client_ready(struct client *client)
+{
+	static const char letters[] = { [BLOCK_NONE] = 'I', [BLOCK_DEFERRED] = 'T',
+					[BLOCK_OPEN] = 'T', [BLOCK_LOST] = 'E' };
+	uint8_t packet[8];
+	struct writer writer;
+
+	writer_init(&writer, packet, sizeof(packet));
+	compose_ready_for_query(&writer, letters[client->block]);
+	client_send(client, packet, (uint32_t)writer.len);
+}
+
+void client_resume(struct client *client)
+{
+	if (client->state != CLIENT_CLOSED)
+		loop_post(client->pooler->loop, &client->resume);
+}
+
+static void on_resume(struct task *task)
+{
+	request_run(list_entry(task, struct client, resume));
+}
+
+static void on_input(struct stream *stream)
+{
+	struct client *client = list_entry(stream, struct client, stream);
+
+	switch ((enum client_state)client->state) {
+	case CLIENT_IDLE:
+	case CLIENT_ACTIVE:
+		request_run(client);
+		break;
+	case CLIENT_STARTUP:
+	case CLIENT_AUTH:
+		login_run(client);
+		break;
+	case CLIENT_CONSOLE:
+		console->input(client);
+		break;
+	case CLIENT_CANCEL:
+		stream_skip(stream, stream_available(stream));
+		break;
+	case CLIENT_WELCOME:
+	case CLIENT_WAITING:
+	case CLIENT_CLOSED:
+	case CLIENT_STATES:
+		break; /* its input waits with it */
+	}
+}
+
+static void on_closed(struct stream *stream, int error)
+{
+	struct client *client = list_entry(stream, struct client, stream);
+
+	if (client->state == CLIENT_CANCEL) {
+		cancel_client_left(client);
+		return;
+	}
+	client_drop(client, error == 0 ? "client unexpected eof" : strerror(error));
+}
+
+static const struct stream_owner owner = {
+	.on_input = on_input,
+	.on_closed = on_closed,
+	.transport = &stream_socket,
+};
+
+static const struct holder_calls holder_calls = {
+	.leased = request_leased,
+	.refused = request_refused,
+	.input = relay_input,
+	.lost = loss_server_lost,
+};
+
+static void take_peer(struct client_peer *to, int fd, const struct addr *peer,
+		      const struct addr *local)
+{
+	struct ucred credentials;
+	socklen_t len = sizeof(credentials);
+
+	to->family = (uint8_t)local->sa.sa_family;
+	to->local_port = addr_port(local);
+	if (local->sa.sa_family == AF_INET) {
+		memcpy(to->bytes, &peer->in.sin_addr, 4);
+		memcpy(to->local_bytes, &local->in.sin_addr, 4);
+		to->port = addr_port(peer);
+	} else if (local->sa.sa_family == AF_INET6) {
+		memcpy(to->bytes, &peer->in6.sin6_addr, 16);
+		memcpy(to->local_bytes, &local->in6.sin6_addr, 16);
+		to->port = addr_port(peer);
+	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
+		to->uid = (uint32_t)credentials.uid;
+		to->pid = (uint32_t)credentials.pid;
+	}
+}
+
+void client_accept(struct pooler *pooler, int fd, const struct addr *peer, const struct addr *local)
+{
+	struct client *client = slab_alloc(&slab);
+
+	client->log.describe = describe;
+	client->pooler = pooler;
+	client->holder.calls = &holder_calls;
+	client->id = ++pooler->last_id;
+	client->connected_at = clock_now();
+	client->resume.run = on_resume;
+	client->state = CLIENT_STARTUP;
+	take_peer(&client->peer, fd, peer, local);
+	list_append(&states[CLIENT_STARTUP], &client->node);
+	map_add(&by_id, client->id, client);
+	stream_open(&client->stream, &pooler->streams, &owner, fd);
+	timeouts_state_changed(client);
+}

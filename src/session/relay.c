@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From a server to its client.
+ *
+ * Rows are skipped by the arithmetic of their headers, over the whole chunk; the messages that
+ * answer something are matched with the replies owed (pool/pending.h), and what is to be
+ * forwarded goes in one piece as long as nothing in between is dropped or made up.
+ *
+ *	server's input: |T|D|D|D|C|Z|        `at` runs over it; [0, at) is still to be forwarded
+ *
+ * While a request can be sent anew, its answer is looked at before any of it is forwarded.
+ */
+#include "session/relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "proto/message.h"
+#include "proto/tag.h"
+#include "session/client.h"
+#include "session/forward.h"
+#include "session/loss.h"
+#include "session/names.h"
+#include "session/request.h"
+#include "session/timeouts.h"
+
+/* Messages that we must see whole are not longer than this; longer errors are passed unseen. */
+#define SEEN_MAX 65536u
+
+/* What is to be done with a message of the server. */
+enum relay {
+	RELAY_FORWARD,
+	RELAY_DROP,
+	RELAY_REPLACED, /* dropped; something else was sent in its place, behind what came before */
+	RELAY_DONE,	/* the server was given back, or one of the two is gone */
+};
+
+/* The run of input that is to be forwarded in one piece. */
+struct run {
+	struct client *client;
+	struct server *server;
+	uint32_t at;
+};
+
+static void flush_run(struct run *run)
+{
+	if (run->at == 0)
+		return;
+	client_pool(run->client)->stats.sent += run->at;
+	run->client->answered = true;
+	stream_splice(&run->client->stream, &run->server->stream, run->at);
+	run->at = 0;
+}
+
+void relay_undo(struct client *client, struct server *server, const struct pending_entry *entry)
+{
+	struct name_entry *name = entry->subject;
+
+	if (entry->kind != PENDING_PARSE)
+		return;
+	if (name == NULL) {
+		if (client->unnamed == server->unnamed)
+			server->unnamed = NULL;
+		return;
+	}
+	if (entry->action != PENDING_MAKE_UP && entry->mark != MARK_DUPLICATE)
+		prepared_set_remove(&server->prepared, name->statement);
+	if (!name->confirmed && entry->action != PENDING_DROP)
+		names_remove(client->names, name);
+	name_unref(name);
+}
+
+static void break_protocol(struct run *run, const char *what)
+{
+	struct client *client = run->client;
+	struct server *server = run->server;
+	char why[128];
+
+	snprintf(why, sizeof(why), "server broke the protocol: %s", what);
+	log_warn(server, "%s", why);
+	client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "%s", why);
+	server_close(server, why);
+}
+
+/* ---- single messages ---- */
+
+static bool is_dropped(const struct pending_entry *head)
+{
+	return head != NULL && head->action == PENDING_DROP;
+}
+
+/* An injected or a client's Parse, Bind or Close succeeded. */
+static enum relay take_complete(struct run *run, enum pending_kind kind)
+{
+	struct pending_entry *head = pending_head(&run->server->pending);
+	struct pending_entry entry;
+	struct name_entry *name;
+
+	if (head == NULL || head->kind != kind) {
+		break_protocol(run, "an answer that nobody asked for");
+		return RELAY_DONE;
+	}
+	entry = pending_pop(&run->server->pending);
+	name = kind == PENDING_PARSE ? entry.subject : NULL;
+	if (name != NULL) {
+		if (entry.action == PENDING_FORWARD)
+			name->confirmed = true;
+		name_unref(name);
+	}
+	return entry.action == PENDING_DROP ? RELAY_DROP : RELAY_FORWARD;
+}
+
+/* RowDescription and NoData end a Describe; in a simple query they are part of the answer. */
+static enum relay take_description(struct run *run)
+{
+	struct pending_entry *head = pending_head(&run->server->pending);
+
+	if (head != NULL && head->kind == PENDING_DESCRIBE)
+		pending_pop(&run->server->pending);
+	return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+}
+
+/* CommandComplete, EmptyQueryResponse and PortalSuspended end an Execute. */
+static enum relay take_end_of_command(struct run *run, const struct message *message)
+{
+	struct server *server = run->server;
+	struct pending_entry *head = pending_head(&server->pending);
+	enum relay relay = is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+
+	if (message->type == MSG_COMMAND_COMPLETE && message->body_len > 1 &&
+	    message->body[0] == 'D') {
+		enum tag tag = tag_read(message->body, message->body_len, NULL);
+
+		if (tag == TAG_DISCARD_ALL || tag == TAG_DEALLOCATE_ALL) {
+			prepared_set_clear(&server->prepared);
+			names_clear(run->client->names);
+		}
+	}
+	if (head != NULL && head->kind == PENDING_EXECUTE)
+		pending_pop(&server->pending);
+	server->copy = COPY_NONE;
+	return relay;
+}
+
+static enum relay take_parameter(struct run *run, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	const char *name = reader_cstring(&reader);
+	const char *value = reader_cstring(&reader);
+	struct client *client = run->client;
+	const char *before;
+	int index;
+
+	if (reader.bad) {
+		break_protocol(run, "broken ParameterStatus");
+		return RELAY_DONE;
+	}
+	server_note_parameter(run->server, name, value);
+	if (database_is_split(client->database) && strcmp(name, "in_hot_standby") == 0)
+		return RELAY_DROP;
+	index = parameter_index(name);
+	if (index < 0)
+		return RELAY_FORWARD;
+	before = client->wanted.value[index];
+	if (before != NULL && strcmp(before, value) == 0)
+		return RELAY_DROP;
+	parameters_set(&client->wanted, index, value);
+	return RELAY_FORWARD;
+}
+
+/* ---- errors ---- */
+
+/* After an error the server skips to Sync: what we expect in between will not come. */
+static void skip_to_sync(struct run *run)
+{
+	struct pending *pending = &run->server->pending;
+	struct pending_entry *head;
+
+	while ((head = pending_head(pending)) != NULL && !pending_is_sync(head->kind)) {
+		struct pending_entry entry = pending_pop(pending);
+
+		relay_undo(run->client, run->server, &entry);
+	}
+}
+
+static void tell_duplicate(struct run *run, const struct pending_entry *head)
+{
+	const struct name_entry *name = head->subject;
+
+	client_error(run->client, SQLSTATE_DUPLICATE_PSTATEMENT,
+		     "prepared statement \"%s\" already exists", name->text);
+}
+
+static void note_evidence(struct run *run, const struct error_fields *fields)
+{
+	struct host *host = run->server->at->host;
+
+	if (error_is(fields, SQLSTATE_READ_ONLY_TX) && host->role == ROLE_PRIMARY &&
+	    run->server->transaction == 'I' && !run->client->reads)
+		host_evidence(host, EVIDENCE_READ_ONLY);
+	if (error_is_fatal(fields) && (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) ||
+				       error_is(fields, SQLSTATE_CRASH_SHUTDOWN)))
+		host_evidence(host, EVIDENCE_ADMIN_SHUTDOWN);
+}
+
+/* The error of an own query: the server cannot be made to fit its client. */
+static enum relay take_own_error(struct run *run, const struct error_fields *fields)
+{
+	client_close(run->client, fields->sqlstate, "invalid server parameter: %s",
+		     fields->message);
+	return RELAY_DONE;
+}
+
+static enum relay take_error(struct run *run, const struct message *message)
+{
+	struct pending_entry *head = pending_head(&run->server->pending);
+	struct error_fields fields;
+	enum relay relay = RELAY_FORWARD;
+
+	if (!error_read(message->body, message->body_len, &fields)) {
+		break_protocol(run, "broken ErrorResponse");
+		return RELAY_DONE;
+	}
+	note_evidence(run, &fields);
+	if (error_is_fatal(&fields)) {
+		/* Its last words; the end of the connection follows (loss_server_lost). */
+		log_warn(run->server, "%s: %s (%s)", fields.severity, fields.message,
+			 fields.sqlstate);
+		memcpy(run->client->last_words, fields.sqlstate,
+		       strnlen(fields.sqlstate, 5));
+		return RELAY_DROP;
+	}
+	if (head == NULL) {
+		break_protocol(run, "an error that nobody asked for");
+		return RELAY_DONE;
+	}
+	run->server->copy = COPY_NONE;
+	if (head->action == PENDING_DROP && head->kind == PENDING_QUERY)
+		return take_own_error(run, &fields);
+	if (head->kind == PENDING_PARSE && head->mark == MARK_DUPLICATE &&
+	    error_is(&fields, SQLSTATE_DUPLICATE_PSTATEMENT)) {
+		flush_run(run);
+		tell_duplicate(run, head);
+		relay = RELAY_REPLACED;
+	}
+	skip_to_sync(run);
+	return relay;
+}
+
+/* ---- ReadyForQuery ---- */
+
+/* What the client will be held to, and what it may expect to see, from now on. */
+static void note_moments(struct client *client, const struct server *server)
+{
+	if (!database_is_split(client->database))
+		return;
+	if (client->reads) {
+		client->seen = clock_now();
+		client->read_host = server->at->host;
+	} else if (server->at->host->role != ROLE_REPLICA) {
+		client->written = clock_now();
+	} else {
+		client->seen = clock_now();
+		client->read_host = server->at->host;
+	}
+}
+
+static void note_times(struct client *client, bool transaction_over)
+{
+	struct pool_stats *stats = &client_pool(client)->stats;
+
+	stats->queries++;
+	if (client->request_at != 0)
+		stats->query_usec += (uint64_t)(clock_now() - client->request_at);
+	client->request_at = 0;
+	if (!transaction_over) {
+		timeouts_transaction_idle(client);
+		return;
+	}
+	stats->transactions++;
+	if (client->transaction_at != 0)
+		stats->transaction_usec += (uint64_t)(clock_now() - client->transaction_at);
+	client->transaction_at = 0;
+	timeouts_transaction_ended(client);
+}
+
+static void drop_copy_ends(struct pending *pending)
+{
+	struct pending_entry *head;
+
+	while ((head = pending_head(pending)) != NULL && head->kind == PENDING_COPY_END)
+		pending_pop(pending);
+}
+
+/* The client's own view of its transaction block. */
+static void note_block(struct client *client, char transaction)
+{
+	request_forget_kept(client);
+	client->must_write = false;
+	client->replays = 0;
+	client->commits = false;
+	free(client->begin);
+	client->begin = NULL;
+	client->block = transaction == 'I' ? BLOCK_NONE : BLOCK_OPEN;
+	if (transaction == 'I')
+		client->begin_flags = 0;
+}
+
+static enum relay end_replayed_answer(struct run *run)
+{
+	struct client *client = run->client;
+
+	stream_skip(&run->server->stream, MESSAGE_HEADER + 1);
+	client_become(client, CLIENT_IDLE, "the request is sent anew");
+	pool_return(run->server);
+	loss_replay(client);
+	return RELAY_DONE;
+}
+
+static bool breaks_statement_mode(const struct client *client, char transaction)
+{
+	return transaction != 'I' &&
+	       client_pool(client)->settings.pool_mode == POOL_MODE_STATEMENT;
+}
+
+static enum relay take_ready(struct run *run, const struct message *message)
+{
+	struct client *client = run->client;
+	struct server *server = run->server;
+	struct pending_entry *head = pending_head(&server->pending);
+	struct pending_entry entry;
+	char transaction = message->body_len == 1 ? (char)message->body[0] : '\0';
+
+	if (head == NULL || !pending_is_sync(head->kind) ||
+	    (transaction != 'I' && transaction != 'T' && transaction != 'E')) {
+		break_protocol(run, "ReadyForQuery that nobody asked for");
+		return RELAY_DONE;
+	}
+	entry = pending_pop(&server->pending);
+	drop_copy_ends(&server->pending);
+	server->transaction = transaction;
+	server->copy = COPY_NONE;
+	if (client->replaying && pending_is_empty(&server->pending) && transaction == 'I')
+		return end_replayed_answer(run);
+	if (entry.action == PENDING_DROP)
+		return RELAY_DROP;
+	if (breaks_statement_mode(client, transaction)) {
+		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
+			     "transaction blocks not allowed in statement pooling mode");
+		return RELAY_DONE;
+	}
+	note_moments(client, server);
+	note_times(client, transaction == 'I');
+	note_block(client, transaction);
+	if (!pending_is_empty(&server->pending))
+		client->request_at = clock_now();
+	return RELAY_FORWARD;
+}
+
+static enum relay take_copy_in(struct run *run)
+{
+	struct server *server = run->server;
+
+	server->copy = COPY_IN;
+	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending))
+		server->copy = COPY_NONE;
+	return RELAY_FORWARD;
+}
+
+static enum relay take_message(struct run *run, const struct message *message)
+{
+	struct server *server = run->server;
+	const struct pending_entry *head = pending_head(&server->pending);
+
+	switch (message->type) {
+	case MSG_READY_FOR_QUERY:
+		return take_ready(run, message);
+	case MSG_ERROR_RESPONSE:
+		return take_error(run, message);
+	case MSG_PARSE_COMPLETE:
+		return take_complete(run, PENDING_PARSE);
+	case MSG_BIND_COMPLETE:
+		return take_complete(run, PENDING_BIND);
+	case MSG_CLOSE_COMPLETE:
+		return take_complete(run, PENDING_CLOSE);
+	case MSG_ROW_DESCRIPTION:
+	case MSG_NO_DATA:
+		return take_description(run);
+	case MSG_COMMAND_COMPLETE:
+	case MSG_EMPTY_QUERY_RESPONSE:
+	case MSG_PORTAL_SUSPENDED:
+		return take_end_of_command(run, message);
+	case MSG_PARAMETER_STATUS:
+		return take_parameter(run, message);
+	case MSG_NOTICE_RESPONSE:
+		return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+	case MSG_COPY_IN_RESPONSE:
+		return take_copy_in(run);
+	case MSG_COPY_OUT_RESPONSE:
+		server->copy = COPY_OUT;
+		return RELAY_FORWARD;
+	case MSG_COPY_BOTH_RESPONSE:
+		server->copy = COPY_BOTH;
+		return RELAY_FORWARD;
+	case MSG_COPY_DONE:
+	case MSG_PARAMETER_DESCRIPTION:
+	case MSG_NOTIFICATION_RESPONSE:
+	case MSG_FUNCTION_CALL_RESPONSE:
+	case MSG_DATA_ROW:
+	case MSG_COPY_DATA:
+		return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+	default:
+		break_protocol(run, "an unknown message");
+		return RELAY_DONE;
+	}
+}
+
+/* ---- the input ---- */
+
+/*
+ * Whether the answer may begin to be forwarded: it may once it is known that the request will
+ * not be sent anew.  Looks through all that has come, since errors tend to come early.
+ */
+static bool may_begin(struct client *client, struct server *server)
+{
+	const uint8_t *data = stream_data(&server->stream);
+	uint32_t avail = stream_available(&server->stream), at = 0;
+	bool decided = false;
+
+	for (;;) {
+		struct message message;
+		struct error_fields fields;
+
+		if (message_find(data + at, avail - at, MESSAGE_MAX, &message) != PEEK_OK)
+			break;
+		at += message.len;
+		if (message.type == MSG_ERROR_RESPONSE) {
+			if (error_read(message.body, message.body_len, &fields) &&
+			    !error_is_fatal(&fields) &&
+			    loss_wants_replay(client, server, fields.sqlstate, fields.message))
+				client->replaying = true;
+			return !error_is_fatal(&fields) || decided;
+		}
+		if (strchr("DdCsIVZG", message.type) != NULL)
+			decided = true;
+	}
+	if (!decided && avail < SEEN_MAX) {
+		stream_want(&server->stream, avail < SEEN_MAX / 2 ? SEEN_MAX : SEEN_MAX + 1);
+		return false;
+	}
+	return true;
+}
+
+static bool answer_is_withheld(struct client *client, struct server *server)
+{
+	if (client->kept == NULL || client->answered || client->replaying ||
+	    is_dropped(pending_head(&server->pending)))
+		return false;
+	return !may_begin(client, server);
+}
+
+/* Rows and the like, that need no look, and of which a part will do. */
+static bool passes_unseen(uint8_t type, uint32_t len)
+{
+	switch (type) {
+	case MSG_DATA_ROW:
+	case MSG_COPY_DATA:
+		return true;
+	case MSG_ROW_DESCRIPTION:
+	case MSG_PARAMETER_DESCRIPTION:
+	case MSG_ERROR_RESPONSE:
+	case MSG_PARAMETER_STATUS:
+	case MSG_READY_FOR_QUERY:
+	case MSG_COMMAND_COMPLETE:
+		return false;
+	default:
+		return len > SEEN_MAX;
+	}
+}
+
+/* A message whose end is not there yet, and which may go through in pieces. */
+static void begin_pass(struct run *run, uint32_t len)
+{
+	struct server *server = run->server;
+	uint32_t avail = stream_available(&server->stream);
+	bool drop = run->client->replaying || is_dropped(pending_head(&server->pending));
+
+	server->pass = len - (avail - run->at);
+	server->pass_drop = drop;
+	if (drop) {
+		flush_run(run);
+		stream_skip(&server->stream, stream_available(&server->stream));
+		return;
+	}
+	run->at = avail;
+	flush_run(run);
+}
+
+static void pass_on(struct run *run)
+{
+	struct server *server = run->server;
+	uint32_t avail = stream_available(&server->stream);
+	uint32_t n = avail < server->pass ? avail : server->pass;
+
+	server->pass -= n;
+	if (server->pass_drop) {
+		stream_skip(&server->stream, n);
+	} else {
+		client_pool(run->client)->stats.sent += n;
+		stream_splice(&run->client->stream, &server->stream, n);
+	}
+}
+
+/* Rows that are forwarded: as many as are there. */
+static void skip_rows(struct run *run, const uint8_t *data, uint32_t avail)
+{
+	while (avail - run->at >= MESSAGE_HEADER) {
+		const uint8_t *p = data + run->at;
+		uint32_t len = be32_get(p + 1) + 1;
+
+		if ((*p != MSG_DATA_ROW && *p != MSG_COPY_DATA) || len > avail - run->at ||
+		    len < MESSAGE_HEADER)
+			return;
+		run->at += len;
+	}
+}
+
+static bool rows_are_forwarded(const struct run *run)
+{
+	return !run->client->replaying && !is_dropped(pending_head(&run->server->pending));
+}
+
+/* Handles one whole message; false when there is nothing more to do. */
+static bool relay_one(struct run *run, const struct message *message)
+{
+	struct client *client = run->client;
+	struct server *server = run->server;
+	enum relay relay;
+
+	if (!client->replaying && pending_head(&server->pending) != NULL &&
+	    pending_head(&server->pending)->action == PENDING_MAKE_UP) {
+		flush_run(run);
+		forward_made_up(client, server);
+		return true; /* the input may have moved: look at the message again */
+	}
+	relay = take_message(run, message);
+	if (relay == RELAY_DONE)
+		return false;
+	if (client->replaying && relay == RELAY_FORWARD)
+		relay = RELAY_DROP;
+	if (relay == RELAY_FORWARD) {
+		run->at += message->len;
+		return true;
+	}
+	flush_run(run);
+	stream_skip(&server->stream, message->len);
+	return true;
+}
+
+static bool relay_some(struct run *run)
+{
+	struct server *server = run->server;
+	const uint8_t *data = stream_data(&server->stream);
+	uint32_t avail = stream_available(&server->stream);
+	struct message message;
+	uint8_t type;
+	uint32_t len;
+
+	if (rows_are_forwarded(run))
+		skip_rows(run, data, avail);
+	switch (message_peek(data + run->at, avail - run->at, MESSAGE_MAX, &type, &len)) {
+	case PEEK_BAD:
+		break_protocol(run, "broken message header");
+		return false;
+	case PEEK_SHORT:
+		flush_run(run);
+		return false;
+	case PEEK_OK:
+		break;
+	}
+	if (message_find(data + run->at, avail - run->at, MESSAGE_MAX, &message) == PEEK_OK)
+		return relay_one(run, &message);
+	if (passes_unseen(type, len) || len > SEEN_MAX) {
+		begin_pass(run, len);
+		return false;
+	}
+	flush_run(run);
+	stream_want(&server->stream, len);
+	return false;
+}
+
+void relay_input(struct holder *holder, struct server *server)
+{
+	struct client *client = list_entry(holder, struct client, holder);
+	struct run run = { client, server, 0 };
+
+	while (server->holder == holder && stream_available(&server->stream) > run.at) {
+		if (server->pass != 0) {
+			pass_on(&run);
+			continue;
+		}
+		if (run.at == 0 && answer_is_withheld(client, server))
+			return;
+		if (!relay_some(&run))
+			break;
+	}
+	if (server->holder != holder)
+		return;
+	flush_run(&run);
+	if (!client->replaying)
+		request_finished(client);
+}

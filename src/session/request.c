@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A client's requests, one after the other: looked through, routed, given a server, sent.
+ *
+ * A transaction stays where it began; a batch stays whole; everything else is routed anew, also
+ * while replies are owed: a pipelined request that this server may not serve waits until they
+ * are in.
+ */
+#include "session/request.h"
+
+#include <string.h>
+
+#include "proto/error.h"
+#include "proto/message.h"
+#include "session/block.h"
+#include "session/client.h"
+#include "session/forward.h"
+#include "session/login.h"
+#include "session/route.h"
+#include "session/scan.h"
+#include "session/timeouts.h"
+
+void request_forget_kept(struct client *client)
+{
+	if (client->kept != NULL)
+		chunk_free(client->kept);
+	client->kept = NULL;
+}
+
+bool request_holds_server(const struct client *client)
+{
+	const struct server *server = client_server(client);
+
+	return server->transaction != 'I' || !pending_is_empty(&server->pending) ||
+	       client->in_batch || client->pass != 0 || client->skip_to_sync ||
+	       server->copy != COPY_NONE || server->pass != 0;
+}
+
+static bool keeps_session(const struct client *client)
+{
+	return client_pool(client)->settings.pool_mode == POOL_MODE_SESSION;
+}
+
+/* The message belongs to what went to this server before it. */
+static bool is_bound(const struct client *client)
+{
+	const struct server *server = client_server(client);
+
+	return server != NULL && (client->in_batch || client->block == BLOCK_OPEN ||
+				  server->copy != COPY_NONE || server->transaction != 'I' ||
+				  !database_is_split(client->database));
+}
+
+static void give_back(struct client *client)
+{
+	struct server *server = client_server(client);
+
+	client_become(client, CLIENT_IDLE, "server given back");
+	pool_return(server);
+}
+
+/* A copy of the request, so that it can be sent to another server if this one fails early. */
+static void keep_request(struct client *client, const struct request *request)
+{
+	request_forget_kept(client);
+	if (request->len == 0 || !database_is_split(client->database))
+		return;
+	client->kept = chunk_new(request->len);
+	memcpy(client->kept->data, stream_data(&client->stream), request->len);
+	client->kept->end = request->len;
+}
+
+static void count_request(struct client *client, struct server *server)
+{
+	if (client->reads)
+		server->at->host->reads++;
+	else
+		server->at->host->writes++;
+}
+
+/* The request at the head of the input goes to the server that the client has. */
+static enum step start(struct client *client, const struct request *request, uint8_t type,
+		       uint32_t len)
+{
+	struct server *server = client_server(client);
+
+	client->reads = request->verdict.route == ROUTE_REPLICA;
+	client->commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
+	client->canceled = false;
+	if (pending_is_empty(&server->pending) ||
+	    pending_head(&server->pending)->action == PENDING_DROP) {
+		client->answered = false;
+		keep_request(client, request);
+	} else {
+		request_forget_kept(client);
+	}
+	if ((request->verdict.flags & VERDICT_SESSION) != 0 || !client->reads)
+		client->session_state |= keeps_session(client);
+	count_request(client, server);
+	if (client->block == BLOCK_DEFERRED) {
+		client->reads = request->verdict.route == ROUTE_REPLICA;
+		forward_begin(client);
+	}
+	return forward_message(client, type, len);
+}
+
+/* Not the start of a request, and there is no server to send it to: PostgreSQL's answers. */
+static bool take_stray(struct client *client, uint8_t type, uint32_t len)
+{
+	switch (type) {
+	case MSG_COPY_DATA:
+	case MSG_COPY_DONE:
+	case MSG_COPY_FAIL:
+		client->pass = len; /* of a COPY that failed: accepted and ignored */
+		client->pass_drop = true;
+		return true;
+	case MSG_SYNC:
+		stream_skip(&client->stream, len);
+		client_ready(client);
+		return true;
+	case MSG_FLUSH:
+		stream_skip(&client->stream, len);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum step wait_for_lease(struct client *client)
+{
+	if (client->request_at == 0)
+		client->request_at = clock_now();
+	if (pool_lease(&client->holder) == NULL) {
+		client_become(client, CLIENT_WAITING, "no server free");
+		return STEP_WAIT;
+	}
+	client_become(client, CLIENT_ACTIVE, "leased");
+	forward_prepare_server(client);
+	return STEP_NEXT;
+}
+
+/*
+ * The client holds a server that may not serve this need.  With replies owed it waits for them;
+ * else it gives the server back and asks for another.
+ */
+static enum step change_server(struct client *client)
+{
+	if (request_holds_server(client))
+		return STEP_WAIT;
+	give_back(client);
+	return STEP_NEXT;
+}
+
+static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len)
+{
+	struct request request;
+	struct need need;
+
+	switch (request_scan(client, &request)) {
+	case SCAN_MORE:
+		return STEP_WAIT;
+	case SCAN_BAD:
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid message format");
+		return STEP_GONE;
+	case SCAN_READY:
+		break;
+	}
+	if (block_answers(client, &request) &&
+	    (client->state == CLIENT_IDLE || client->block == BLOCK_NONE)) {
+		if (client->state == CLIENT_ACTIVE) {
+			if (!keeps_session(client) || request_holds_server(client))
+				return change_server(client);
+		}
+		block_answer(client, &request);
+		return STEP_NEXT;
+	}
+	route_decide(client, &request, &need);
+	if (client->state == CLIENT_IDLE) {
+		client->holder.need = need;
+		if (wait_for_lease(client) != STEP_NEXT)
+			return STEP_WAIT;
+	} else if (!pool_server_meets(client_server(client), &need)) {
+		return change_server(client);
+	}
+	return start(client, &request, type, len);
+}
+
+/* A plain database entry: where it goes does not depend on what it says. */
+static enum step begin_plain(struct client *client, uint8_t type, uint32_t len)
+{
+	struct request request = { .verdict = { .route = ROUTE_PRIMARY } };
+
+	if (client->state == CLIENT_IDLE) {
+		memset(&client->holder.need, 0, sizeof(client->holder.need));
+		if (wait_for_lease(client) != STEP_NEXT)
+			return STEP_WAIT;
+	}
+	return start(client, &request, type, len);
+}
+
+static enum step begin(struct client *client, uint8_t type, uint32_t len)
+{
+	if (client->state == CLIENT_IDLE && take_stray(client, type, len))
+		return STEP_NEXT;
+	if (database_is_split(client->database) || client->block == BLOCK_LOST)
+		return begin_scanned(client, type, len);
+	return begin_plain(client, type, len);
+}
+
+static void pass_on(struct client *client)
+{
+	uint32_t avail = stream_available(&client->stream);
+	uint32_t n = avail < client->pass ? avail : client->pass;
+	struct server *server = client_server(client);
+
+	client->pass -= n;
+	if (client->pass_drop || server == NULL)
+		stream_skip(&client->stream, n);
+	else
+		stream_splice(&server->stream, &client->stream, n);
+	if (client->pass == 0)
+		client->pass_drop = false;
+}
+
+/* We answered an error in an extended batch: the rest of it is not looked at. */
+static enum step skip_message(struct client *client, uint8_t type, uint32_t len)
+{
+	if (type != MSG_SYNC) {
+		client->pass = len;
+		client->pass_drop = true;
+		return STEP_NEXT;
+	}
+	stream_skip(&client->stream, len);
+	client->skip_to_sync = false;
+	client_ready(client);
+	return STEP_NEXT;
+}
+
+static enum step take(struct client *client)
+{
+	uint32_t max = (uint32_t)client_pool(client)->settings.max_packet_size;
+	uint8_t type;
+	uint32_t len;
+
+	if (client->pass != 0) {
+		pass_on(client);
+		return STEP_NEXT;
+	}
+	switch (message_peek(stream_data(&client->stream), stream_available(&client->stream),
+			     max, &type, &len)) {
+	case PEEK_SHORT:
+		return STEP_WAIT;
+	case PEEK_BAD:
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid message length");
+		return STEP_GONE;
+	case PEEK_OK:
+		break;
+	}
+	if (!client_may_send(type) || type == MSG_PASSWORD) {
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid frontend message type %d",
+			     type);
+		return STEP_GONE;
+	}
+	if (type == MSG_TERMINATE) {
+		client_drop(client, "client close request");
+		return STEP_GONE;
+	}
+	if (client->skip_to_sync)
+		return skip_message(client, type, len);
+	if (is_bound(client))
+		return forward_message(client, type, len);
+	return begin(client, type, len);
+}
+
+static bool takes_input(const struct client *client)
+{
+	const struct server *server = client_server(client);
+
+	return (client->state == CLIENT_IDLE || client->state == CLIENT_ACTIVE) &&
+	       !client->replaying && stream_available(&client->stream) != 0 &&
+	       (server == NULL || !pending_is_full(&server->pending));
+}
+
+void request_run(struct client *client)
+{
+	while (takes_input(client))
+		if (take(client) != STEP_NEXT)
+			return;
+}
+
+void request_leased(struct holder *holder, struct server *server)
+{
+	struct client *client = list_entry(holder, struct client, holder);
+
+	if (client->state == CLIENT_WELCOME) {
+		login_greet(client);
+		pool_return(server);
+		return;
+	}
+	client_become(client, CLIENT_ACTIVE, "leased");
+	forward_prepare_server(client);
+	request_run(client);
+}
+
+/* The request that waited is answered with an error; the client stays. */
+static void refuse_request(struct client *client, const char *sqlstate, const char *text)
+{
+	uint8_t type = 0;
+	uint32_t len = 0;
+
+	client_become(client, CLIENT_IDLE, text);
+	client->request_at = 0;
+	client_error(client, sqlstate, "%s", text);
+	if (client->block == BLOCK_DEFERRED)
+		client->block = BLOCK_LOST;
+	if (stream_available(&client->stream) == 0 ||
+	    message_peek(stream_data(&client->stream), stream_available(&client->stream),
+			 MESSAGE_MAX, &type, &len) != PEEK_OK)
+		return;
+	if (type == MSG_QUERY || type == MSG_FUNCTION_CALL) {
+		client->pass = len;
+		client->pass_drop = true;
+		client_ready(client);
+	} else {
+		client->skip_to_sync = true;
+	}
+	client_resume(client);
+}
+
+void request_refused(struct holder *holder, bool final, const char *sqlstate, const char *text)
+{
+	struct client *client = list_entry(holder, struct client, holder);
+
+	if (final || client->state != CLIENT_WAITING)
+		client_close(client, sqlstate, "%s", text);
+	else
+		refuse_request(client, sqlstate, text);
+}
+
+/* In session pooling with splitting a client may leave a replica, which it left no state on. */
+void request_finished(struct client *client)
+{
+	if (client->state != CLIENT_ACTIVE || request_holds_server(client))
+		return;
+	if (!keeps_session(client))
+		give_back(client);
+	if (stream_available(&client->stream) != 0)
+		client_resume(client);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a request needs.  In this order: what the request, the client or the database asks for;
+ * certainly a read, outside a transaction block or in one begun READ ONLY: a replica; all else:
+ * the primary.  Doubt means primary.
+ */
+#include "session/route.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "session/client.h"
+
+static enum route_choice database_choice(enum routing routing)
+{
+	switch (routing) {
+	case ROUTING_SPLIT:
+		return ROUTE_CHOICE_SPLIT;
+	case ROUTING_PRIMARY:
+		return ROUTE_CHOICE_PRIMARY;
+	case ROUTING_REPLICA:
+		return ROUTE_CHOICE_REPLICA;
+	case ROUTING_PREFER_REPLICA:
+		return ROUTE_CHOICE_PREFER_REPLICA;
+	case ROUTING_ANY:
+		return ROUTE_CHOICE_ANY;
+	}
+	return ROUTE_CHOICE_PRIMARY;
+}
+
+static enum route_choice choice_of(const struct client *client, const struct request *request)
+{
+	if (client->must_write)
+		return ROUTE_CHOICE_PRIMARY;
+	if (request->hint != ROUTE_CHOICE_NONE)
+		return request->hint;
+	if (client->route != ROUTE_CHOICE_NONE)
+		return client->route;
+	return database_choice(client_pool(client)->settings.route);
+}
+
+static enum need_fallback fallback_of(const struct settings *settings)
+{
+	switch (settings->no_replica) {
+	case NO_REPLICA_PRIMARY:
+		return FALLBACK_PRIMARY;
+	case NO_REPLICA_WAIT:
+		return FALLBACK_WAIT;
+	case NO_REPLICA_ERROR:
+		return FALLBACK_ERROR;
+	}
+	return FALLBACK_PRIMARY;
+}
+
+static bool default_read_only(const struct client *client)
+{
+	const char *value = client->wanted.value[PARAMETER_DEFAULT_READ_ONLY];
+
+	return value != NULL && strcasecmp(value, "on") == 0;
+}
+
+/* Whether a block with these modes can do nothing but read, on a standby too. */
+static bool block_only_reads(const struct client *client, uint64_t flags)
+{
+	if (flags & (VERDICT_TX_SER | VERDICT_TX_RW))
+		return false;
+	return (flags & VERDICT_TX_RO) != 0 || default_read_only(client);
+}
+
+static enum need_kind split(const struct client *client, const struct request *request)
+{
+	const struct verdict *verdict = &request->verdict;
+
+	if (client->session_state)
+		return NEED_WRITE;
+	if (client->block == BLOCK_DEFERRED)
+		return block_only_reads(client, client->begin_flags) ? NEED_READ : NEED_WRITE;
+	if ((verdict->flags & VERDICT_PLAIN_BEGIN) != 0)
+		return block_only_reads(client, verdict->flags) ? NEED_READ : NEED_WRITE;
+	if (verdict->route == ROUTE_REPLICA)
+		return NEED_READ;
+	if (verdict->route == ROUTE_EITHER && verdict->why == WHY_EMPTY)
+		return NEED_ANY;
+	return NEED_WRITE;
+}
+
+void route_decide(const struct client *client, const struct request *request, struct need *need)
+{
+	const struct settings *settings = &client_pool(client)->settings;
+
+	memset(need, 0, sizeof(*need));
+	need->kind = NEED_WRITE;
+	if (!database_is_split(client->database))
+		return;
+	need->max_lag = settings->max_replica_lag > 0 ? settings->max_replica_lag : LAG_UNKNOWN;
+	need->fallback = (uint8_t)fallback_of(settings);
+	need->host = client->read_host;
+	if (settings->read_consistency == READ_CONSISTENCY_SESSION) {
+		need->written = client->written;
+		need->seen = client->seen;
+	}
+	switch (choice_of(client, request)) {
+	case ROUTE_CHOICE_NONE:
+	case ROUTE_CHOICE_SPLIT:
+		need->kind = (uint8_t)split(client, request);
+		break;
+	case ROUTE_CHOICE_PRIMARY:
+		break;
+	case ROUTE_CHOICE_REPLICA:
+		need->kind = NEED_READ;
+		if (need->fallback == FALLBACK_PRIMARY)
+			need->fallback = FALLBACK_WAIT;
+		break;
+	case ROUTE_CHOICE_PREFER_REPLICA:
+		need->kind = NEED_READ;
+		need->fallback = FALLBACK_PRIMARY;
+		break;
+	case ROUTE_CHOICE_ANY:
+		need->kind = NEED_ANY;
+		break;
+	}
+}
