@@ -150,7 +150,7 @@ void scan_relation(struct scan *scan, const struct token *token)
 	}
 }
 
-/* Is the third argument of set_config true: for this transaction only?  Looks a bounded way ahead. */
+/* Is the third argument of set_config true?  Looks a bounded way ahead. */
 static bool is_local_set_config(struct scan *scan)
 {
 	struct lex lex = scan->lex;

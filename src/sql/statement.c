@@ -248,34 +248,15 @@ static void run_set(struct scan *scan, const struct statement *statement)
 	set_scan(scan);
 }
 
-#define DDL                                                                                        \
-	{                                                                                          \
-		run_write, WHY_DDL, false, VERDICT_DDL | VERDICT_WRITE                             \
-	}
-#define WRITE                                                                                      \
-	{                                                                                          \
-		run_write, WHY_WRITE, false, VERDICT_WRITE                                         \
-	}
-#define CHANGE                                                                                     \
-	{                                                                                          \
-		run_write, WHY_WRITE, true, VERDICT_WRITE                                          \
-	}
-#define QUERY                                                                                      \
-	{                                                                                          \
-		run_query, WHY_READ, true, 0                                                       \
-	}
-#define SESSION(flags)                                                                             \
-	{                                                                                          \
-		run_session, WHY_SESSION, false, VERDICT_SESSION | (flags)                         \
-	}
-#define FOLLOW(flags)                                                                              \
-	{                                                                                          \
-		run_follow, WHY_FOLLOW, false, flags                                               \
-	}
-#define FINISH(flags)                                                                              \
-	{                                                                                          \
-		run_finish, WHY_FOLLOW, false, flags                                               \
-	}
+/* clang-format off */
+#define DDL    { run_write, WHY_DDL, false, VERDICT_DDL | VERDICT_WRITE }
+#define WRITE  { run_write, WHY_WRITE, false, VERDICT_WRITE }
+#define CHANGE { run_write, WHY_WRITE, true, VERDICT_WRITE }
+#define QUERY  { run_query, WHY_READ, true, 0 }
+#define SESSION(flags) { run_session, WHY_SESSION, false, VERDICT_SESSION | (flags) }
+#define FOLLOW(flags)  { run_follow, WHY_FOLLOW, false, flags }
+#define FINISH(flags)  { run_finish, WHY_FOLLOW, false, flags }
+/* clang-format on */
 
 static const struct statement statements[WORD_COUNT] = {
 	[WORD_SELECT] = QUERY,
