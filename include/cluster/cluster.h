@@ -95,6 +95,7 @@ struct cluster {
 	unsigned changes;	 /* not told yet */
 	struct task tell;
 	struct task burial;
+	unsigned users; /* its hosts, and who made it */
 	struct list watchers;
 	struct list_node *telling; /* the watcher after the one that runs */
 	char why[160];
@@ -108,7 +109,7 @@ struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
 			    const struct cluster_options *options, const struct host_options *hosts,
 			    unsigned count);
 
-/* Stops the probes; the cluster goes at the end of the turn, its hosts with their last user. */
+/* Stops the probes and removes the hosts; the cluster goes with the last user of a host. */
 void cluster_close(struct cluster *cluster);
 
 /* Takes new settings and hosts on reload: facts of hosts that stay (name, port) stay too. */
@@ -187,6 +188,10 @@ struct host_answer {
 /* What the monitor calls: takes an answer, or counts a failure.  Tests and plays call them too. */
 void cluster_observe(struct host *host, const struct host_answer *answer);
 void cluster_probe_failed(struct host *host, enum health_cause cause, const char *text);
+
+/* For the cluster layer: hosts keep their cluster. */
+struct cluster *cluster_ref(struct cluster *cluster);
+void cluster_unref(struct cluster *cluster);
 
 /* For the cluster layer: facts changed, so judge anew; and what to tell the watchers. */
 void cluster_decide(struct cluster *cluster);

@@ -52,9 +52,8 @@ enum admin {
 struct host {
 	struct log_subject log;
 	struct list_node node;	 /* of cluster->hosts, in the order of the configuration */
-	struct cluster *cluster; /* NULL once removed */
-	struct loop *loop;
-	char *name; /* as configured: a name, an address, a directory or @abstract */
+	struct cluster *cluster; /* lives as long as its hosts */
+	char *name;		 /* as configured: a name, an address, a directory or @abstract */
 	uint16_t port;
 	char *zone;	 /* "" if none */
 	unsigned weight; /* 0: no reads unless nobody else fits */

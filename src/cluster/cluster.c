@@ -242,7 +242,7 @@ bool host_is_fresh_enough(const struct host *host, const struct read_need *need)
 	const struct cluster *cluster = host->cluster;
 	usec_t as_of = host->replayed.as_of;
 
-	if (cluster == NULL)
+	if (host->admin == ADMIN_REMOVED)
 		return false;
 	if (!cluster->monitored || cluster->primary == host)
 		return true;
@@ -417,7 +417,7 @@ void cluster_observe(struct host *host, const struct host_answer *answer)
 {
 	struct cluster *cluster = host->cluster;
 
-	if (cluster == NULL || answer->asked <= host->asked)
+	if (host->admin == ADMIN_REMOVED || answer->asked <= host->asked)
 		return;
 	host->asked = answer->asked;
 	host->round_trip = clock_now() - answer->asked;
@@ -447,7 +447,7 @@ void cluster_probe_failed(struct host *host, enum health_cause cause, const char
 	struct cluster *cluster = host->cluster;
 	enum health health = host->health;
 
-	if (cluster == NULL)
+	if (host->admin == ADMIN_REMOVED)
 		return;
 	host->passed = 0;
 	host->failed++;
@@ -541,7 +541,7 @@ static void note_plain(struct host *host, enum evidence evidence)
 
 void host_evidence(struct host *host, enum evidence evidence)
 {
-	if (host->cluster == NULL)
+	if (host->admin == ADMIN_REMOVED)
 		return;
 	if (!host->cluster->monitored) {
 		note_plain(host, evidence);
@@ -660,6 +660,7 @@ struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
 	cluster->log.describe = describe;
 	cluster->name = mem_string(options->name);
 	cluster->loop = loop;
+	cluster->users = 1;
 	cluster->resolver = resolver;
 	cluster->monitored = options->monitored;
 	cluster->lack = LACK_SILENCE;
@@ -688,6 +689,21 @@ static void bury(struct task *task)
 	free(cluster);
 }
 
+struct cluster *cluster_ref(struct cluster *cluster)
+{
+	cluster->users++;
+	return cluster;
+}
+
+void cluster_unref(struct cluster *cluster)
+{
+	assert(cluster->users > 0);
+	if (--cluster->users > 0)
+		return;
+	cluster->burial.run = bury;
+	loop_bury(cluster->loop, &cluster->burial);
+}
+
 void cluster_close(struct cluster *cluster)
 {
 	struct list_node *node;
@@ -699,8 +715,7 @@ void cluster_close(struct cluster *cluster)
 	if (cluster->resolver != NULL)
 		deadlines_done(&cluster->probes);
 	task_cancel(&cluster->tell);
-	cluster->burial.run = bury;
-	loop_bury(cluster->loop, &cluster->burial);
+	cluster_unref(cluster);
 }
 
 static bool is_listed(const struct host *host, const struct host_options *hosts, unsigned count)

@@ -31,8 +31,7 @@ struct host *host_new(struct cluster *cluster, const char *name, uint16_t port)
 	struct addr addr;
 
 	host->log.describe = describe;
-	host->cluster = cluster;
-	host->loop = cluster->loop;
+	host->cluster = cluster_ref(cluster);
 	host->name = mem_string(name);
 	host->port = port;
 	host->zone = mem_string("");
@@ -58,6 +57,7 @@ static void bury(struct task *task)
 	free(host->zone);
 	free(host->cause_text);
 	free(host->addresses);
+	cluster_unref(host->cluster);
 	free(host);
 }
 
@@ -74,7 +74,7 @@ void host_unref(struct host *host)
 		return;
 	assert(host->admin == ADMIN_REMOVED);
 	host->burial.run = bury;
-	loop_bury(host->loop, &host->burial);
+	loop_bury(host->cluster->loop, &host->burial);
 }
 
 void host_remove(struct host *host)
@@ -89,7 +89,6 @@ void host_remove(struct host *host)
 	list_remove(&host->node);
 	if (cluster->primary == host)
 		cluster->primary = NULL;
-	host->cluster = NULL;
 	host_unref(host);
 }
 
@@ -129,7 +128,7 @@ bool host_is_verified(const struct host *host, usec_t since)
 
 usec_t host_lag(const struct host *host, usec_t now)
 {
-	if (host->cluster != NULL && host->cluster->primary == host)
+	if (host->cluster->primary == host)
 		return 0;
 	return freshness_lag(host->replayed.as_of, now);
 }
@@ -138,7 +137,7 @@ usec_t host_lag(const struct host *host, usec_t now)
 
 static void tell(struct host *host, unsigned changes)
 {
-	if (host->cluster != NULL)
+	if (host->admin != ADMIN_REMOVED)
 		cluster_changed(host->cluster, changes);
 }
 
@@ -307,7 +306,7 @@ static void on_addresses(struct lookup *lookup, const struct addr_list *list, us
 const struct addr *host_address(struct host *host)
 {
 	if (host->addresses_until <= clock_now() && host->lookup.resolver == NULL &&
-	    host->cluster != NULL && host->cluster->resolver != NULL)
+	    host->admin != ADMIN_REMOVED && host->cluster->resolver != NULL)
 		lookup_start(&host->lookup, host->cluster->resolver, host->name, host->port,
 			     on_addresses);
 	if (host->addresses == NULL)

@@ -22,8 +22,8 @@
 #include "base/mem.h"
 #include "io/pgquery.h"
 
-/* Probes on demand are no closer than this, however many clients wait. */
-#define LEAST_GAP USEC_PER_MSEC
+/* Probes on demand are no closer than this, however many clients wait: 5 % of a core there. */
+#define LEAST_GAP (5 * USEC_PER_MSEC)
 
 /* Between attempts to connect: grows from the interval to this. */
 #define LONGEST_PAUSE (500 * USEC_PER_MSEC)
