@@ -73,6 +73,7 @@ struct host {
 	lsn_t position;	    /* inserted (primary) or replayed (replica), 0: not known */
 	int64_t started;    /* the postmaster's start, wall clock usec; another one: restarted */
 	struct replayed replayed;
+	uint32_t behind_timeline; /* that it was said not to have reached */
 
 	/*
 	 * The epoch changes with (role, timeline, standing).  A server carries the epoch it was

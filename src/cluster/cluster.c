@@ -28,6 +28,9 @@
 /* Who wanted a fresh replica has given up after this time, or asked again. */
 #define WANTED_FOR (250 * USEC_PER_MSEC)
 
+/* How long a replica may take to follow a new primary before that is said. */
+#define TIMELINE_PATIENCE (3 * USEC_PER_SEC)
+
 /* Samples are kept at least for so long, to show the lag of a replica that is too far behind. */
 #define LEAST_SPAN (600 * USEC_PER_SEC)
 
@@ -375,6 +378,21 @@ static void take_sample(struct host *host, const struct host_answer *answer)
 			probe_now(host_of(node2));
 }
 
+/* Says once why a healthy replica gets no reads after a failover. */
+static void note_timeline(struct host *host, const struct host_answer *answer)
+{
+	uint32_t wanted = host->cluster->freshness.timeline;
+
+	if (answer->timeline >= wanted || host->behind_timeline == wanted ||
+	    clock_now() - host->cluster->primary_since < TIMELINE_PATIENCE)
+		return;
+	host->behind_timeline = wanted;
+	log_info(host,
+		 "gets no reads: not known to be on timeline %u yet (a monitor that has "
+		 "pg_monitor is told at once, others at the replica's next restart point)",
+		 wanted);
+}
+
 static void take_replayed(struct host *host, const struct host_answer *answer)
 {
 	struct cluster *cluster = host->cluster;
@@ -382,6 +400,7 @@ static void take_replayed(struct host *host, const struct host_answer *answer)
 	host->position = answer->position;
 	if (host->standing != STANDING_NONE)
 		return;
+	note_timeline(host, answer);
 	if (replayed_observe(&host->replayed, &cluster->freshness, answer->asked, answer->position,
 			     answer->timeline))
 		note_fresher(cluster);
@@ -453,7 +472,7 @@ void cluster_probe_failed(struct host *host, enum health_cause cause, const char
 	host->failed++;
 	if (cause == CAUSE_LOST || cause == CAUSE_ENDING || is_certain(cause))
 		replayed_forget(&host->replayed);
-	if (is_certain(cause) || host->failed >= cluster->monitor_fall)
+	if (is_certain(cause) || health == HEALTH_UNKNOWN || host->failed >= cluster->monitor_fall)
 		health = HEALTH_DOWN;
 	else if (health == HEALTH_UP)
 		health = HEALTH_SUSPECT;

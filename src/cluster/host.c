@@ -144,14 +144,18 @@ static void tell(struct host *host, unsigned changes)
 static void log_health(struct host *host, enum health health, enum health_cause cause)
 {
 	const char *before = health_name(host->health), *after = health_name(health);
-	const char *text = host->cause_text != NULL ? host->cause_text : health_cause_text(cause);
+	const char *text = host->cause_text;
 
 	if (health == HEALTH_UP && host->health == HEALTH_UNKNOWN)
 		log_debug(host, "%s -> %s", before, after);
 	else if (health == HEALTH_UP)
 		log_info(host, "%s -> %s", before, after);
+	else if (cause == CAUSE_LOGIN || cause == CAUSE_QUERY)
+		log_warn(host, "%s -> %s: %s: %s", before, after, health_cause_text(cause),
+			 text != NULL ? text : "no reason given");
 	else
-		log_warn(host, "%s -> %s: %s", before, after, text);
+		log_warn(host, "%s -> %s: %s", before, after,
+			 text != NULL ? text : health_cause_text(cause));
 }
 
 void host_set_health(struct host *host, enum health health, enum health_cause cause,

@@ -190,8 +190,9 @@ static void take_introduction(struct monitor *monitor, const PGresult *result)
 
 	if (!is_row(result, 4)) {
 		if (is_forbidden(result) && !monitor->limited) {
-			log_warn(monitor->host, "the monitor may not call pg_control_system(): "
-						"no check of the system identifier");
+			log_warn(monitor->host,
+				 "the monitor may not read control data: the system identifier is "
+				 "not checked, and a replica's timeline needs pg_monitor");
 			monitor->limited = true;
 			introduce(monitor);
 			return;

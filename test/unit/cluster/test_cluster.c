@@ -164,6 +164,15 @@ START_TEST(test_one_late_probe_changes_nothing)
 }
 END_TEST
 
+START_TEST(test_host_that_never_answered_is_down_at_its_first_failure)
+{
+	cluster_probe_failed(h[0], CAUSE_LOGIN, "password authentication failed");
+	ck_assert_int_eq(h[0]->health, HEALTH_DOWN);
+	ck_assert_int_eq(h[0]->cause, CAUSE_LOGIN);
+	ck_assert_str_eq(h[0]->cause_text, "password authentication failed");
+}
+END_TEST
+
 START_TEST(test_failures_in_a_row_mean_down_and_answers_in_a_row_up)
 {
 	settle();
@@ -698,6 +707,7 @@ int main(void)
 	tcase_add_test(tc, test_nobody_takes_writes_before_it_was_asked);
 	tcase_add_test(tc, test_roles_follow_from_the_answers);
 	tcase_add_test(tc, test_one_late_probe_changes_nothing);
+	tcase_add_test(tc, test_host_that_never_answered_is_down_at_its_first_failure);
 	tcase_add_test(tc, test_failures_in_a_row_mean_down_and_answers_in_a_row_up);
 	tcase_add_test(tc, test_refused_connection_means_down_at_once);
 	tcase_add_test(tc, test_promotion_is_followed_and_the_old_primary_deposed);
