@@ -5,10 +5,11 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
+#include <sys/types.h>
 
 #include "io/chunk.h"
 #include "io/loop.h"
+#include "io/socket.h"
 
 struct stream;
 
@@ -22,17 +23,19 @@ struct stream_owner {
 
 	/* The peer closed (error 0) or the socket broke (errno); nothing more will be read. */
 	void (*on_closed)(struct stream *stream, int error);
-
-	/* How its bytes come and go; &stream_socket but for plays. */
-	const struct stream_transport *transport;
 };
 
-/* Where bytes go to and come from; return values and errno as recv, send and close. */
+/*
+ * Where bytes go to and come from: sockets, but in plays.  Return values and errno as those of
+ * the system calls; `connect` sets stream->fd.
+ */
 struct stream_transport {
+	int (*connect)(struct stream *stream, const struct addr *address,
+		       const struct socket_options *options);
 	ssize_t (*receive)(struct stream *stream, void *buffer, size_t size);
 	ssize_t (*send)(struct stream *stream, const void *data, size_t size);
 	void (*close)(struct stream *stream);
-	bool is_socket; /* has a descriptor that the loop can watch */
+	bool is_socket; /* has a descriptor that the loop can watch and the kernel can batch */
 };
 extern const struct stream_transport stream_socket;
 
@@ -73,6 +76,7 @@ struct stream {
 /* All streams of a loop, and what they share. */
 struct streams {
 	struct loop *loop;
+	const struct stream_transport *transport;
 	struct stream *flush_first;
 	struct stream **flush_last;
 	struct batch *batch;   /* sends of a turn in one system call, NULL: one by one */
@@ -98,7 +102,10 @@ void stream_open(struct stream *stream, struct streams *streams, const struct st
  * 0, or errno if not even that could begin (the stream is closed then).
  */
 int stream_connect(struct stream *stream, struct streams *streams, const struct stream_owner *owner,
-		   int fd, const struct sockaddr *address, socklen_t len);
+		   const struct addr *address, const struct socket_options *options);
+
+/* What connects without a descriptor (plays) says that it is through, or why not (errno). */
+void stream_connected(struct stream *stream, int error);
 
 /* Closes at once; bytes that are queued are lost.  Allowed on a closed stream. */
 void stream_close(struct stream *stream);
@@ -154,7 +161,7 @@ void streams_flush(struct streams *streams);
 /* Whether anything waits for streams_flush. */
 bool streams_has_output(const struct streams *streams);
 
-/* Feeds bytes as if they had been read (plays). */
-void stream_inject(struct stream *stream, const void *data, size_t len);
+/* There is something to receive, or the end: plays say so instead of the loop. */
+void stream_readable(struct stream *stream);
 
 #endif

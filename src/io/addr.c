@@ -26,6 +26,7 @@
 #define MAX_SOCKETS 16	 /* of c-ares, a few a server at most */
 #define LOOKUP_MSEC 2000 /* first try of a name server; doubles */
 #define LOOKUP_TRIES 2
+#define NO_ANSWER_TTL USEC_PER_SEC /* when no name server could say */
 
 /* One name, with the answer or the question. */
 struct name {
@@ -531,6 +532,10 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
 	}
 	if (name->list == NULL)
 		ttl = resolver->options.negative_ttl;
+	/* No answer is not an answer: ask again soon. */
+	if (status != ARES_SUCCESS && status != ARES_ENOTFOUND && status != ARES_ENODATA &&
+	    ttl > NO_ANSWER_TTL)
+		ttl = NO_ANSWER_TTL;
 	if (ttl < USEC_PER_SEC / 10)
 		ttl = USEC_PER_SEC / 10;
 	name->until = clock_now() + ttl;

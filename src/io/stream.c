@@ -21,6 +21,19 @@
 /* Below this, copying behind what is queued is cheaper than another chunk in the queue. */
 #define COPY_BYTES 4096
 
+static int socket_connect(struct stream *stream, const struct addr *address,
+			  const struct socket_options *options)
+{
+	int error;
+
+	stream->fd = socket_new(address, options, &error);
+	if (stream->fd < 0) {
+		errno = error;
+		return -1;
+	}
+	return connect(stream->fd, &address->sa, address->len);
+}
+
 static ssize_t socket_receive(struct stream *stream, void *buffer, size_t size)
 {
 	return recv(stream->fd, buffer, size, 0);
@@ -33,10 +46,12 @@ static ssize_t socket_send(struct stream *stream, const void *data, size_t size)
 
 static void socket_close(struct stream *stream)
 {
-	close(stream->fd);
+	if (stream->fd >= 0)
+		close(stream->fd);
 }
 
 const struct stream_transport stream_socket = {
+	.connect = socket_connect,
 	.receive = socket_receive,
 	.send = socket_send,
 	.close = socket_close,
@@ -48,7 +63,7 @@ static void watch(struct stream *stream)
 {
 	int events = 0;
 
-	if (!stream->owner->transport->is_socket)
+	if (!stream->streams->transport->is_socket)
 		return;
 	if (stream->connecting || stream->write_blocked)
 		events |= EV_WRITE;
@@ -190,7 +205,7 @@ static void read_input(struct stream *stream)
 		return;
 	}
 	room = chunk_room(stream->in);
-	n = stream->owner->transport->receive(stream, stream->in->data + stream->in->end, room);
+	n = stream->streams->transport->receive(stream, stream->in->data + stream->in->end, room);
 	error = errno;
 	if (n > 0) {
 		stream->in->end += (uint32_t)n;
@@ -206,13 +221,18 @@ static void read_input(struct stream *stream)
 	stream->owner->on_closed(stream, n == 0 ? 0 : error);
 }
 
-static void finish_connect(struct stream *stream)
+static int connect_error(const struct stream *stream)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
 
 	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
+	return error;
+}
+
+void stream_connected(struct stream *stream, int error)
+{
 	if (error != 0) {
 		stream->owner->on_closed(stream, error);
 		return;
@@ -230,7 +250,7 @@ static void on_event(struct ev_loop *ev, struct ev_io *watcher, int events)
 
 	(void)ev;
 	if (stream->connecting) {
-		finish_connect(stream);
+		stream_connected(stream, connect_error(stream));
 		return;
 	}
 	if (events & EV_WRITE) {
@@ -262,11 +282,11 @@ void stream_open(struct stream *stream, struct streams *streams, const struct st
 }
 
 int stream_connect(struct stream *stream, struct streams *streams, const struct stream_owner *owner,
-		   int fd, const struct sockaddr *address, socklen_t len)
+		   const struct addr *address, const struct socket_options *options)
 {
-	init(stream, streams, owner, fd);
+	init(stream, streams, owner, -1);
 	stream->connecting = true;
-	if (connect(fd, address, len) != 0 && errno != EINPROGRESS) {
+	if (streams->transport->connect(stream, address, options) != 0 && errno != EINPROGRESS) {
 		int error = errno;
 
 		stream_close(stream);
@@ -288,9 +308,9 @@ void stream_close(struct stream *stream)
 	unqueue_flush(stream);
 	drop_output(stream);
 	drop_input(stream);
-	if (stream->owner->transport->is_socket)
+	if (stream->streams->transport->is_socket)
 		ev_io_stop(stream->streams->loop->ev, &stream->watcher);
-	stream->owner->transport->close(stream);
+	stream->streams->transport->close(stream);
 	stream->fd = -1;
 	stream->streams = NULL;
 }
@@ -299,7 +319,7 @@ void stream_finish(struct stream *stream)
 {
 	while (stream->streams != NULL && !stream->connecting && stream->out_first != NULL) {
 		struct chunk *chunk = stream->out_first;
-		ssize_t n = stream->owner->transport->send(stream, chunk->data + chunk->start,
+		ssize_t n = stream->streams->transport->send(stream, chunk->data + chunk->start,
 							   chunk_len(chunk));
 
 		if (n < (ssize_t)chunk_len(chunk))
@@ -502,8 +522,8 @@ static void send_now(struct stream *stream)
 	struct msghdr message = { .msg_iov = pieces };
 	ssize_t n;
 
-	if (stream->out_first->next == NULL || !stream->owner->transport->is_socket) {
-		n = stream->owner->transport->send(stream,
+	if (stream->out_first->next == NULL || !stream->streams->transport->is_socket) {
+		n = stream->streams->transport->send(stream,
 						   stream->out_first->data + stream->out_first->start,
 						   chunk_len(stream->out_first));
 	} else {
@@ -537,7 +557,7 @@ void streams_flush(struct streams *streams)
 	while ((stream = next_to_flush(streams)) != NULL) {
 		if (stream->out_first == NULL || stream->write_blocked)
 			continue;
-		if (batching && stream->owner->transport->is_socket) {
+		if (batching && stream->streams->transport->is_socket) {
 			int count = gather(stream, pieces);
 
 			if (batch_add(streams->batch, stream->fd, pieces, count, stream))
@@ -571,6 +591,7 @@ void streams_init(struct streams *streams, struct loop *loop, uint32_t high_wate
 {
 	memset(streams, 0, sizeof(*streams));
 	streams->loop = loop;
+	streams->transport = &stream_socket;
 	streams->flush_last = &streams->flush_first;
 	streams->high_water = high_water;
 	streams->batch = io_batch ? batch_new() : NULL;
@@ -592,21 +613,8 @@ bool streams_batched(const struct streams *streams)
 	return streams->batch != NULL;
 }
 
-void stream_inject(struct stream *stream, const void *data, size_t len)
+void stream_readable(struct stream *stream)
 {
-	const uint8_t *at = data;
-
-	while (len > 0 && stream->streams != NULL) {
-		uint32_t room, n;
-
-		if (!make_room(stream))
-			return;
-		room = chunk_room(stream->in);
-		n = room < len ? room : (uint32_t)len;
-		memcpy(stream->in->data + stream->in->end, at, n);
-		stream->in->end += n;
-		at += n;
-		len -= n;
-		stream->owner->on_input(stream);
-	}
+	if (stream->streams != NULL && !stream->connecting && stream->paused == 0)
+		read_input(stream);
 }

@@ -390,7 +390,6 @@ static const struct stream_owner owner = {
 	.on_connected = on_connected,
 	.on_input = on_input,
 	.on_closed = on_closed,
-	.transport = &stream_socket,
 };
 
 static struct server *server_new(struct pool_host *at, enum server_state state)
@@ -420,27 +419,21 @@ static bool begin_connect(struct server *server, char *why, size_t size)
 {
 	struct host *host = server->at->host;
 	struct pooler *pooler = server->pool->database->pooler;
+	struct socket_options options = pooler_socket_options(&server->pool->settings);
 	const struct addr *addr = host_address(host);
-	struct socket_options options;
-	int fd, error;
+	int error;
 
 	if (addr == NULL) {
 		snprintf(why, size, "server DNS lookup failed: %s",
 			 host->cause_text != NULL ? host->cause_text : "no address yet");
 		return false;
 	}
-	options = pooler_socket_options(&server->pool->settings);
-	fd = socket_new(addr, &options, &error);
-	if (fd >= 0)
-		error = stream_connect(&server->stream, &pooler->streams, &owner, fd, &addr->sa,
-				       addr->len);
-	if (error != 0) {
-		if (fd >= 0)
-			host_evidence(host, EVIDENCE_CONNECT_REFUSED);
-		snprintf(why, size, "connect failed: %s", strerror(error));
-		return false;
-	}
-	return true;
+	error = stream_connect(&server->stream, &pooler->streams, &owner, addr, &options);
+	if (error == 0)
+		return true;
+	host_evidence(host, EVIDENCE_CONNECT_REFUSED);
+	snprintf(why, size, "connect failed: %s", strerror(error));
+	return false;
 }
 
 static void remove_unborn(struct server *server)

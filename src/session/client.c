@@ -342,7 +342,6 @@ static void on_closed(struct stream *stream, int error)
 static const struct stream_owner owner = {
 	.on_input = on_input,
 	.on_closed = on_closed,
-	.transport = &stream_socket,
 };
 
 static const struct holder_calls holder_calls = {
