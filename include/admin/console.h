@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_ADMIN_CONSOLE_H
+#define PGWEIR_ADMIN_CONSOLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pooler;
+
+/* The name under which SHOW lists the console, whichever of its names was connected to. */
+#define CONSOLE_DATABASE "pgbouncer"
+
+/* How the process ends. */
+enum shutdown_mode {
+	SHUTDOWN_NOW,
+	SHUTDOWN_WAIT_FOR_SERVERS, /* when no server is in use any more */
+	SHUTDOWN_WAIT_FOR_CLIENTS, /* when all clients have left */
+};
+
+/* What the console asks of the program; embedded in it. */
+struct console_owner {
+	/*
+	 * RELOAD: the configuration is read anew.  False, with one line of explanation: nothing
+	 * has changed.
+	 */
+	bool (*reload)(struct console_owner *owner, char *error, size_t size);
+
+	/* SET: one setting, until the next reload.  False as above. */
+	bool (*set)(struct console_owner *owner, const char *key, const char *value, char *error,
+		    size_t size);
+
+	/* SHUTDOWN: begins; the process ends later.  False: it is shutting down already. */
+	bool (*shut_down)(struct console_owner *owner, enum shutdown_mode mode);
+};
+
+/*
+ * The virtual databases `pgweir` and `pgbouncer`: commands for the operator, over the simple and
+ * the extended protocol.  Once, after clients_init; `owner` is kept.
+ */
+void console_init(struct pooler *pooler, struct console_owner *owner);
+
+/* A shutdown that sessions waited for is complete: they get their answer. */
+void console_shutdown_complete(void);
+
+/* All clients are closed. */
+void console_done(void);
+
+/* "pgweir 0.1.0": the first line of -V and the answer to SHOW VERSION. */
+const char *console_version(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_MAIN_LISTENER_H
+#define PGWEIR_MAIN_LISTENER_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "io/addr.h"
+
+struct identity;
+struct listeners;
+struct pooler;
+struct settings;
+
+/* A listening socket. */
+struct listener {
+	struct list_node node;
+	struct ev_io watcher;
+	struct listeners *all;
+	struct addr addr;
+	int fd;
+	bool any;  /* it listens on all addresses: that of a connection is asked for */
+	dev_t dev; /* of the file of a Unix socket, so that only our own is removed */
+	ino_t ino;
+};
+
+struct listeners {
+	struct list list;
+	struct pooler *pooler; /* NULL: not started */
+	struct ev_timer rest;  /* no more descriptors: accepting rests for a moment */
+	usec_t complained;     /* when that was logged last */
+};
+
+/*
+ * Binds and listens as the settings say; the files of Unix sockets are given to `owner`.  False,
+ * with an explanation, if there is nothing to listen on.  An address that fails while others work
+ * is a warning.
+ */
+bool listeners_bind(struct listeners *listeners, const struct settings *settings,
+		    const struct identity *owner, char *error, size_t size);
+
+/* Begins to accept, and says so in the log. */
+void listeners_start(struct listeners *listeners, struct pooler *pooler);
+
+/* Closes those on TCP; the Unix socket stays for the operator. */
+void listeners_close_tcp(struct listeners *listeners);
+
+/* Closes all; files of Unix sockets are removed. */
+void listeners_done(struct listeners *listeners);
+
+#endif

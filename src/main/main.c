@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+/* The program: command line and order of start. */
+#include <errno.h>
+#include <getopt.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/stats.h"
+#include "main/daemon.h"
+#include "main/program.h"
+#include "main/reload.h"
+#include "session/client.h"
+
+#define ERROR_BYTES 1024
+
+struct log_options program_log_options(const struct program *program,
+				       const struct settings *settings)
+{
+	const struct options *options = &program->options;
+	struct log_options log = {
+		.file = settings->logfile,
+		.to_stderr = !options->quiet && !options->daemon,
+		.to_syslog = settings->syslog,
+		.syslog_ident = settings->syslog_ident,
+		.syslog_facility = settings->syslog_facility,
+		.verbose = settings->verbose,
+	};
+
+	if (options->verbose > log.verbose)
+		log.verbose = options->verbose;
+	return log;
+}
+
+/* ---- command line ---- */
+
+static void print_help(const char *name)
+{
+	printf("%s: connection pooler and router for PostgreSQL clusters\n"
+	       "\n"
+	       "Usage:\n"
+	       "  %s [OPTION]... CONFIG_FILE\n"
+	       "\n"
+	       "Options:\n"
+	       "  -d, --daemon         run in the background (as a daemon)\n"
+	       "  -q, --quiet          do not log to stderr\n"
+	       "  -u, --user=USER      become this user\n"
+	       "  -v, --verbose        log more; may be given several times\n"
+	       "      --check          check the configuration and exit\n"
+	       "      --help-config    list all settings and exit\n"
+	       "  -V, --version        show version, then exit\n"
+	       "  -h, --help           show this help, then exit\n",
+	       name, name);
+}
+
+static void print_version(void)
+{
+	printf("%s\n", console_version());
+	printf("libev %d.%d\n", ev_version_major(), ev_version_minor());
+	printf("tls: %s\n", OpenSSL_version(OPENSSL_VERSION));
+#ifdef HAVE_LIBURING
+	printf("io_uring: yes\n");
+#else
+	printf("io_uring: no\n");
+#endif
+}
+
+static void __attribute__((noreturn)) refuse_usage(const char *name)
+{
+	fprintf(stderr, "Try \"%s --help\" for more information.\n", name);
+	exit(1);
+}
+
+enum { OPTION_CHECK = 256, OPTION_HELP_CONFIG };
+
+static const struct option long_options[] = {
+	{ "check", no_argument, NULL, OPTION_CHECK },
+	{ "daemon", no_argument, NULL, 'd' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "help-config", no_argument, NULL, OPTION_HELP_CONFIG },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "user", required_argument, NULL, 'u' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void take_option(struct options *options, const char *name, int letter)
+{
+	switch (letter) {
+	case 'd':
+		options->daemon = true;
+		break;
+	case 'q':
+		options->quiet = true;
+		break;
+	case 'u':
+		options->user = optarg;
+		break;
+	case 'v':
+		options->verbose++;
+		break;
+	case OPTION_CHECK:
+		options->check = true;
+		break;
+	case OPTION_HELP_CONFIG:
+		settings_print_manual(stdout);
+		exit(0);
+	case 'V':
+		print_version();
+		exit(0);
+	case 'h':
+		print_help(name);
+		exit(0);
+	default:
+		refuse_usage(name);
+	}
+}
+
+static void read_options(struct options *options, int argc, char **argv)
+{
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "dhqu:vV", long_options, NULL)) != -1)
+		take_option(options, argv[0], letter);
+	if (optind + 1 != argc) {
+		fprintf(stderr, "%s: %s\n", argv[0],
+			optind == argc ? "no configuration file specified"
+				       : "only one configuration file may be given");
+		refuse_usage(argv[0]);
+	}
+	options->path = argv[optind];
+}
+
+/* ---- start ---- */
+
+/* The end of a process that did not come to life. */
+static void __attribute__((noreturn)) give_up(const char *why)
+{
+	log_fatal(process, "%s", why);
+	exit(1);
+}
+
+static struct config *load_config(const struct options *options)
+{
+	struct secrets secrets = { 0 };
+	struct config_error problem;
+	struct config *config = config_load(options->path, &problem);
+	char error[ERROR_BYTES];
+
+	if (config == NULL) {
+		config_error_format(&problem, error, sizeof(error));
+		give_up(error);
+	}
+	/* The secrets are read again when the pools are made; here it is said what is wrong. */
+	if (config->settings.auth_file[0] != '\0' &&
+	    !secrets_load(&secrets, config->settings.auth_file, error, sizeof(error))) {
+		config_unref(config);
+		give_up(error);
+	}
+	secrets_done(&secrets);
+	return config;
+}
+
+/*
+ * Errors are shown on the terminal as long as there is one: all that can fail for a reason that
+ * a person can mend comes before the process detaches.
+ */
+static void become_server(struct program *program, const struct config *config)
+{
+	const struct options *options = &program->options;
+	const struct settings *settings = &config->settings;
+	struct identity identity;
+	struct log_options log = program_log_options(program, settings);
+	char error[ERROR_BYTES];
+
+	if (options->daemon && settings->pidfile[0] == '\0')
+		give_up("daemon needs pidfile configured");
+	if (!identity_find(&identity, options->user != NULL ? options->user : settings->user, error,
+			   sizeof(error)) ||
+	    !pidfile_check(settings->pidfile, error, sizeof(error)) ||
+	    !listeners_bind(&program->listeners, settings, &identity, error, sizeof(error)) ||
+	    !identity_become(&identity, error, sizeof(error)))
+		give_up(error);
+	if (options->daemon && !daemon_detach()) {
+		snprintf(error, sizeof(error), "cannot become a daemon: %s", strerror(errno));
+		give_up(error);
+	}
+	if (!log_open(&log, error, sizeof(error)) ||
+	    !pidfile_write(settings->pidfile, error, sizeof(error))) {
+		listeners_done(&program->listeners);
+		give_up(error);
+	}
+}
+
+/* ---- what the console asks ---- */
+
+static struct program *program_of(struct console_owner *owner)
+{
+	return list_entry(owner, struct program, owner);
+}
+
+static bool on_reload(struct console_owner *owner, char *error, size_t size)
+{
+	return reload_run(program_of(owner), error, size);
+}
+
+static bool on_set(struct console_owner *owner, const char *key, const char *value, char *error,
+		   size_t size)
+{
+	return reload_set(program_of(owner), key, value, error, size);
+}
+
+static bool on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
+{
+	return shutdown_begin(program_of(owner), mode, "SHUTDOWN command");
+}
+
+int main(int argc, char **argv)
+{
+	struct program program = {
+		.owner = { .reload = on_reload, .set = on_set, .shut_down = on_shut_down },
+	};
+	char error[ERROR_BYTES];
+	struct config *config;
+
+	read_options(&program.options, argc, argv);
+	config = load_config(&program.options);
+	if (program.options.check) {
+		config_unref(config);
+		printf("configuration ok\n");
+		return 0;
+	}
+	become_server(&program, config);
+
+	loop_init(&program.loop);
+	limits_raise(config);
+	if (!pooler_init(&program.pooler, &program.loop, config, error, sizeof(error))) {
+		listeners_done(&program.listeners);
+		pidfile_remove(config->settings.pidfile);
+		give_up(error);
+	}
+	clients_init(&program.pooler);
+	console_init(&program.pooler, &program.owner);
+	stats_init(&program.pooler);
+	shutdown_init(&program);
+	signals_init(&program);
+	listeners_start(&program.listeners, &program.pooler);
+	log_info(process, "process up: %s, libev %d.%d, sends batched: %s", console_version(),
+		 ev_version_major(), ev_version_minor(),
+		 streams_batched(&program.pooler.streams) ? "yes (io_uring)" : "no");
+	loop_run(&program.loop);
+	shutdown_finish(&program);
+	return 0;
+}
