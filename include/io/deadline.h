@@ -18,6 +18,7 @@ struct deadlines {
 	struct loop *loop;
 	struct list list;
 	struct ev_timer timer;
+	usec_t armed_at; /* what the timer is set to */
 	void (*expired)(struct deadlines *deadlines, struct list_node *node);
 };
 

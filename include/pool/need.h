@@ -30,6 +30,7 @@ struct need {
 	usec_t written;	  /* when its last write was answered; 0: never */
 	usec_t seen;	  /* when its last read was answered: only that replica may be older */
 	usec_t max_lag;
+	usec_t patience; /* until this moment a read waits for a replica before it falls back */
 };
 
 #endif

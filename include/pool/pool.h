@@ -113,6 +113,7 @@ struct pool {
 	struct pool_stats stats;
 	struct pool_stats averaged; /* counters at the beginning of the averaging period */
 	struct pool_stats averages; /* per second, or per event for times */
+	usec_t impatient_until; /* waiting for a replica did not pay: reads do not, up to then */
 	uint64_t replays; /* requests that were sent anew */
 };
 

@@ -21,7 +21,8 @@ static void arm(struct deadlines *deadlines)
 
 	if (first == NULL || ev_is_active(&deadlines->timer) || deadlines->loop->ev == NULL)
 		return;
-	delay = deadline_of(first)->at - clock_now();
+	deadlines->armed_at = deadline_of(first)->at;
+	delay = deadlines->armed_at - clock_now();
 	if (delay < USEC_PER_MSEC)
 		delay = USEC_PER_MSEC;
 	ev_now_update(deadlines->loop->ev);
@@ -69,7 +70,7 @@ void deadlines_done(struct deadlines *deadlines)
 
 void deadline_set(struct deadlines *deadlines, struct deadline *deadline, usec_t at)
 {
-	struct list_node *behind = deadlines->list.head.prev;
+	struct list_node *behind;
 	bool first;
 
 	list_remove(&deadline->node);
@@ -80,7 +81,7 @@ void deadline_set(struct deadlines *deadlines, struct deadline *deadline, usec_t
 	deadline->at = at;
 	list_insert(&deadlines->list, behind, &deadline->node);
 	if (first) {
-		if (ev_is_active(&deadlines->timer) && deadlines->list.count > 1)
+		if (ev_is_active(&deadlines->timer) && at < deadlines->armed_at)
 			ev_timer_stop(deadlines->loop->ev, &deadlines->timer);
 		arm(deadlines);
 	}

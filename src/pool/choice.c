@@ -11,38 +11,43 @@
 
 #include "pool/database.h"
 
-static struct read_need read_need(const struct choice *choice, const struct host *host)
+static struct read_need read_need(const struct choice *choice)
 {
 	const struct need *need = choice->need;
 	struct read_need read = {
 		.newer_than = need->written,
+		.seen = need->seen,
 		.max_lag = need->max_lag,
 		.zone = choice->pool->settings.zone,
 	};
 
-	if (host != need->host && need->seen > read.newer_than)
-		read.newer_than = need->seen;
 	return read;
+}
+
+/* Fresh enough for the client; the host that it read from last need not be newer than that. */
+static bool is_fresh(const struct choice *choice, const struct host *host)
+{
+	struct read_need read = read_need(choice);
+
+	return host_is_fresh_enough(host, &read) &&
+	       (host == choice->need->host || host->cluster->primary == host || read.seen == 0 ||
+		host->replayed.as_of > read.seen);
 }
 
 static bool replica_fits(const struct choice *choice, const struct host *host)
 {
-	struct read_need need = read_need(choice, host);
-
-	return host->role == ROLE_REPLICA && host_takes_reads(host) &&
-	       host_is_fresh_enough(host, &need);
+	return host->role == ROLE_REPLICA && host_takes_reads(host) && is_fresh(choice, host);
 }
 
 static bool any_fits(const struct choice *choice, const struct host *host)
 {
-	struct read_need need = read_need(choice, host);
-
-	return host_takes_reads(host) && host_is_fresh_enough(host, &need);
+	return host_takes_reads(host) && is_fresh(choice, host);
 }
 
 static bool primary_may_read(const struct need *need)
 {
-	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY;
+	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY &&
+	       need->patience <= clock_now();
 }
 
 bool choice_allows(const struct choice *choice, const struct pool_host *at)
@@ -74,15 +79,12 @@ static struct pool_host *find(const struct choice *choice, const struct host *ho
 /* The replica of the last read if it still fits; else the cluster's choice. */
 static struct pool_host *best_replica(const struct choice *choice)
 {
-	struct pool_host *last = find(choice, choice->need->host);
-	struct read_need need = read_need(choice, NULL);
+	struct read_need need = read_need(choice);
 	struct cluster *cluster = choice->pool->database->cluster;
 
-	if (last != NULL && replica_fits(choice, last->host))
-		return last;
 	if (choice->need->kind == NEED_ANY)
-		return find(choice, cluster_choose_any(cluster, &need, NULL));
-	return find(choice, cluster_choose_replica(cluster, &need, NULL));
+		return find(choice, cluster_choose_any(cluster, &need, choice->need->host));
+	return find(choice, cluster_choose_replica(cluster, &need, choice->need->host));
 }
 
 void choice_begin(struct choice *choice, struct pool *pool, const struct need *need)

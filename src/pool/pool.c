@@ -121,6 +121,32 @@ static void on_retry(struct deadlines *deadlines, struct list_node *node)
 	pool_wake(deadline_entry(node, struct pool_host, retry)->pool);
 }
 
+/* A read waits a moment for a replica, if need be; after that as long as everybody. */
+static void set_wait_deadline(struct holder *holder)
+{
+	struct pool *pool = holder->pool;
+	usec_t timeout = pool->settings.query_wait_timeout;
+
+	if (holder->need.patience > clock_now())
+		deadline_set(&pool->waits, &holder->waiting, holder->need.patience);
+	else if (timeout > 0)
+		deadline_set(&pool->waits, &holder->waiting, holder->wait_since + timeout);
+}
+
+/* No replica became fresh enough in the moment that the read had: it falls back. */
+static bool loses_patience(struct holder *holder)
+{
+	struct pool *pool = holder->pool;
+
+	if (holder->need.patience == 0)
+		return false;
+	holder->need.patience = 0;
+	pool->impatient_until = clock_now() + USEC_PER_SEC;
+	set_wait_deadline(holder);
+	pool_wake(pool);
+	return true;
+}
+
 static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 {
 	struct holder *holder = deadline_entry(node, struct holder, waiting);
@@ -128,6 +154,8 @@ static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 	char text[256];
 
 	(void)deadlines;
+	if (loses_patience(holder))
+		return;
 	if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
 	    cluster_primary(pool->database->cluster) == NULL)
 		snprintf(text, sizeof(text), "query_wait_timeout: %s",
@@ -423,7 +451,6 @@ struct server *pool_lease(struct holder *holder)
 	struct pool *pool = holder->pool;
 	struct list *queue = &pool->queues[queue_of(&holder->need)];
 	struct pool_host *best;
-	usec_t timeout = pool->settings.query_wait_timeout;
 
 	assert(holder->server == NULL && holder->wait_since == 0);
 	if (list_is_empty(queue) && may_lease(pool)) {
@@ -436,8 +463,7 @@ struct server *pool_lease(struct holder *holder)
 	}
 	holder->wait_since = clock_now();
 	list_append(queue, &holder->node);
-	if (timeout > 0)
-		deadline_set(&pool->waits, &holder->waiting, clock_now() + timeout);
+	set_wait_deadline(holder);
 	pool_wake(pool);
 	return NULL;
 }

@@ -52,6 +52,25 @@ static enum need_fallback fallback_of(const struct settings *settings)
 	return FALLBACK_PRIMARY;
 }
 
+/*
+ * After a write a client reads from the primary, and each such read moves on what a replica must
+ * have to be no step back in time: one that reads without a pause would stay there for ever.  So
+ * once its write is an old story, a read waits a moment for a replica to be that fresh.
+ */
+#define READS_FROM_PRIMARY_USEC (20 * USEC_PER_MSEC)
+#define PATIENCE_USEC (20 * USEC_PER_MSEC)
+
+static usec_t patience_of(const struct client *client)
+{
+	const struct pool *pool = client_pool(client);
+
+	if (client->seen == 0 || client->read_host != client->database->cluster->primary ||
+	    client->seen - client->written < READS_FROM_PRIMARY_USEC ||
+	    clock_now() < pool->impatient_until)
+		return 0;
+	return clock_now() + PATIENCE_USEC;
+}
+
 static bool default_read_only(const struct client *client)
 {
 	const char *value = client->wanted.value[PARAMETER_DEFAULT_READ_ONLY];
@@ -98,6 +117,7 @@ void route_decide(const struct client *client, const struct request *request, st
 	if (settings->read_consistency == READ_CONSISTENCY_SESSION) {
 		need->written = client->written;
 		need->seen = client->seen;
+		need->patience = patience_of(client);
 	}
 	switch (choice_of(client, request)) {
 	case ROUTE_CHOICE_NONE:
