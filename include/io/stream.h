@@ -164,4 +164,7 @@ bool streams_has_output(const struct streams *streams);
 /* There is something to receive, or the end: plays say so instead of the loop. */
 void stream_readable(struct stream *stream);
 
+/* The peer takes bytes again after a short send: likewise. */
+void stream_writable(struct stream *stream);
+
 #endif

@@ -74,9 +74,13 @@ struct pool_user {
 	unsigned clients;
 };
 
-/* Begins with a configuration (taken over) and secrets; false, with an explanation, if not. */
-bool pooler_init(struct pooler *pooler, struct loop *loop, struct config *config, char *error,
-		 size_t size);
+/*
+ * Begins with a configuration (taken over) and secrets; false, with an explanation, if not.
+ * Connections go over `transport`; without sockets (plays) no names are looked up and no hosts
+ * probed: addresses are numeric and facts come by cluster_observe.
+ */
+bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_transport *transport,
+		 struct config *config, char *error, size_t size);
 void pooler_done(struct pooler *pooler);
 
 /* Takes over a new configuration: databases and clusters appear, change and go. */

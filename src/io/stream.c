@@ -253,12 +253,8 @@ static void on_event(struct ev_loop *ev, struct ev_io *watcher, int events)
 		stream_connected(stream, connect_error(stream));
 		return;
 	}
-	if (events & EV_WRITE) {
-		stream->write_blocked = false;
-		watch(stream);
-		if (stream->out_first != NULL)
-			queue_flush(stream);
-	}
+	if (events & EV_WRITE)
+		stream_writable(stream);
 	if (events & EV_READ)
 		read_input(stream);
 }
@@ -617,4 +613,14 @@ void stream_readable(struct stream *stream)
 {
 	if (stream->streams != NULL && !stream->connecting && stream->paused == 0)
 		read_input(stream);
+}
+
+void stream_writable(struct stream *stream)
+{
+	if (stream->streams == NULL || !stream->write_blocked)
+		return;
+	stream->write_blocked = false;
+	watch(stream);
+	if (stream->out_first != NULL)
+		queue_flush(stream);
 }

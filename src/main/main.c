@@ -237,7 +237,8 @@ int main(int argc, char **argv)
 
 	loop_init(&program.loop);
 	limits_raise(config);
-	if (!pooler_init(&program.pooler, &program.loop, config, error, sizeof(error))) {
+	if (!pooler_init(&program.pooler, &program.loop, &stream_socket, config, error,
+			 sizeof(error))) {
 		listeners_done(&program.listeners);
 		pidfile_remove(config->settings.pidfile);
 		give_up(error);

@@ -412,8 +412,8 @@ static void apply_config(struct pooler *pooler)
 	drop_clusters(pooler, false);
 }
 
-bool pooler_init(struct pooler *pooler, struct loop *loop, struct config *config, char *error,
-		 size_t size)
+bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_transport *transport,
+		 struct config *config, char *error, size_t size)
 {
 	const struct settings *settings = &config->settings;
 	struct resolver_options resolver = {
@@ -430,7 +430,9 @@ bool pooler_init(struct pooler *pooler, struct loop *loop, struct config *config
 		return false;
 	streams_init(&pooler->streams, loop, (uint32_t)settings->high_water,
 		     settings->io_batch == IO_BATCH_AUTO);
-	pooler->resolver = resolver_new(loop, &resolver);
+	pooler->streams.transport = transport;
+	if (transport->is_socket)
+		pooler->resolver = resolver_new(loop, &resolver);
 	pooler->config = config;
 	apply_config(pooler);
 	return true;
@@ -493,7 +495,8 @@ void pooler_reconfigure(struct pooler *pooler, struct config *config)
 
 	pooler->config = config;
 	pooler->streams.high_water = (uint32_t)config->settings.high_water;
-	resolver_reconfigure(pooler->resolver, &resolver);
+	if (pooler->resolver != NULL)
+		resolver_reconfigure(pooler->resolver, &resolver);
 	for (unsigned i = 0; i < config->cluster_count; i++)
 		apply_cluster(pooler, &config->clusters[i]);
 	list_for_each(&pooler->databases, node, after)
@@ -525,7 +528,8 @@ void pooler_done(struct pooler *pooler)
 		database_free(list_entry(node, struct database, node));
 	drop_clusters(pooler, true);
 	loop_end_turn(pooler->loop);
-	resolver_free(pooler->resolver);
+	if (pooler->resolver != NULL)
+		resolver_free(pooler->resolver);
 	secrets_done(&pooler->secrets);
 	free_users(pooler);
 	config_unref(pooler->config);
