@@ -354,7 +354,7 @@ static const char *closing_text(int error, char *buffer, size_t size)
 {
 	if (error == 0)
 		return "server conn crashed?";
-	snprintf(buffer, size, "server connection lost: %s", strerror(error));
+	snprintf(buffer, size, "%s", strerror(error));
 	return buffer;
 }
 

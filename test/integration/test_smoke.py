@@ -66,7 +66,8 @@ def test_write_goes_to_the_primary_and_is_read_back(pgweir, cluster):
 def test_reads_reach_a_replica(pgweir, cluster, wait_until):
     weir = pgweir(cluster=cluster)
     with weir.connect() as client:
-        wait_until(lambda: client.value("SELECT pg_is_in_recovery()") == "t", what="a read on a replica")
+        wait_until(lambda: client.value("/* pgweir: route=prefer-replica */ SELECT pg_is_in_recovery()")
+                   == "t", what="a read on a replica")
 
 
 def test_an_error_of_the_server_reaches_the_client(pgweir, single):
