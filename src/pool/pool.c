@@ -311,6 +311,7 @@ void pool_close(struct pool *pool, const char *why)
 {
 	assert(pool->clients == 0);
 	pool_close_all(pool, why);
+	task_cancel(&pool->serve); /* nobody waits, and the database may be gone before it runs */
 	list_remove(&pool->node);
 	pool->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &pool->burial);
