@@ -1,1 +1,12 @@
 ## Plays: whole sessions against a scripted PostgreSQL and a fake clock.
+check_LIBRARIES += test/play/libplay.a
+test_play_libplay_a_SOURCES = \
+	test/play/link.c test/play/link.h \
+	test/play/play.c test/play/play.h \
+	test/play/script.c
+
+play_all_ldadd = test/play/libplay.a $(play_ldadd) $(CHECK_LIBS)
+
+check_PROGRAMS += test/play/test_query
+test_play_test_query_SOURCES = test/play/test_query.c
+test_play_test_query_LDADD = $(play_all_ldadd)
