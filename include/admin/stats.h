@@ -18,6 +18,10 @@ void stats_done(void);
 void stats_totals(const struct database *database, struct pool_stats *sum);
 void stats_averages(const struct database *database, struct pool_stats *sum);
 
+/* The same for the whole process. */
+void stats_process(const struct pooler *pooler, struct pool_stats *totals,
+		   struct pool_stats *averages);
+
 /* What happened from `before` to `after` in `usec` microseconds: per second, times per event. */
 void stats_average(const struct pool_stats *before, const struct pool_stats *after, int64_t usec,
 		   struct pool_stats *average);

@@ -15,7 +15,6 @@ static struct {
 	struct deadlines timer;
 	struct deadline next;
 	usec_t began;
-	struct pool_stats averages; /* of the whole process */
 } period;
 
 static uint64_t per_second(uint64_t before, uint64_t after, int64_t usec)
@@ -81,6 +80,24 @@ void stats_averages(const struct database *database, struct pool_stats *sum)
 		weigh(sum, &list_entry(node, struct pool, node)->averages);
 }
 
+void stats_process(const struct pooler *pooler, struct pool_stats *totals,
+		   struct pool_stats *averages)
+{
+	struct pool_stats sum;
+
+	memset(totals, 0, sizeof(*totals));
+	memset(averages, 0, sizeof(*averages));
+	list_for_each(&pooler->databases, node, after)
+	{
+		const struct database *database = list_entry(node, struct database, node);
+
+		stats_totals(database, &sum);
+		pool_stats_add(totals, &sum);
+		stats_averages(database, &sum);
+		weigh(averages, &sum);
+	}
+}
+
 static void log_averages(const struct pool_stats *average)
 {
 	log_info(process,
@@ -93,7 +110,7 @@ static void log_averages(const struct pool_stats *average)
 		 average->sent, average->transaction_usec, average->query_usec, average->wait_usec);
 }
 
-static void end_database(const struct database *database, usec_t usec, struct pool_stats *all)
+static void end_database(const struct database *database, usec_t usec)
 {
 	list_for_each(&database->pools, node, after)
 	{
@@ -101,7 +118,6 @@ static void end_database(const struct database *database, usec_t usec, struct po
 
 		stats_average(&pool->averaged, &pool->stats, usec, &pool->averages);
 		pool->averaged = pool->stats;
-		weigh(all, &pool->averages);
 	}
 }
 
@@ -116,14 +132,16 @@ static void begin_period(void)
 static void on_period(struct deadlines *deadlines, struct list_node *node)
 {
 	usec_t usec = clock_now() - period.began;
-	struct pool_stats all = { 0 };
+	struct pool_stats totals, averages;
 
 	(void)deadlines;
 	(void)node;
 	list_for_each(&period.pooler->databases, database_node, after)
-		end_database(list_entry(database_node, struct database, node), usec, &all);
-	if (period.pooler->config->settings.log_stats)
-		log_averages(&all);
+		end_database(list_entry(database_node, struct database, node), usec);
+	if (period.pooler->config->settings.log_stats) {
+		stats_process(period.pooler, &totals, &averages);
+		log_averages(&averages);
+	}
 	begin_period();
 }
 
