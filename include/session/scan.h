@@ -21,6 +21,7 @@ struct request {
 	uint32_t len; /* bytes of the request; 0: its end is not known */
 	enum route_choice hint;
 	bool simple; /* a Query message */
+	bool open;   /* it ends with Flush: its batch goes on */
 };
 
 enum scan {

@@ -59,11 +59,15 @@ static void give_back(struct client *client)
 	pool_return(server);
 }
 
-/* A copy of the request, so that it can be sent to another server if this one fails early. */
+/*
+ * A copy of the request, so that it can be sent to another server if this one fails early.  Not
+ * up to a Flush: the client waits for the answer to that part of its batch, however little that
+ * answer says, and what follows is not in the copy.
+ */
 static void keep_request(struct client *client, const struct request *request)
 {
 	request_forget_kept(client);
-	if (request->len == 0 || !database_is_split(client->database))
+	if (request->len == 0 || request->open || !database_is_split(client->database))
 		return;
 	client->kept = chunk_new(request->len);
 	memcpy(client->kept->data, stream_data(&client->stream), request->len);

@@ -182,6 +182,7 @@ enum scan request_scan(struct client *client, struct request *request)
 		if (message.type == MSG_SYNC || message.type == MSG_FLUSH ||
 		    message.type == MSG_QUERY || message.type == MSG_FUNCTION_CALL) {
 			request->len = at;
+			request->open = message.type == MSG_FLUSH;
 			return SCAN_READY;
 		}
 		if (at == avail) {
