@@ -420,6 +420,18 @@ static enum relay take_message(struct run *run, const struct message *message)
 
 /* ---- the input ---- */
 
+/* What may come before an answer shows whether it is an error. */
+#define BEFORE_ANSWER "123TtnSNA"
+
+/* Waits for more of an answer, unless there is too much of it already to be held back. */
+static bool wait_for_more(struct server *server, uint32_t avail)
+{
+	if (avail >= SEEN_MAX)
+		return true;
+	stream_want(&server->stream, avail < SEEN_MAX / 2 ? SEEN_MAX : SEEN_MAX + 1);
+	return false;
+}
+
 /*
  * Whether the answer may begin to be forwarded: it may once it is known that the request will
  * not be sent anew.  Looks through all that has come, since errors tend to come early.
@@ -434,8 +446,14 @@ static bool may_begin(struct client *client, struct server *server)
 		struct message message;
 		struct error_fields fields;
 
-		if (message_find(data + at, avail - at, MESSAGE_MAX, &message) != PEEK_OK)
+		switch (message_find(data + at, avail - at, MESSAGE_MAX, &message)) {
+		case PEEK_OK:
 			break;
+		case PEEK_SHORT:
+			return decided || wait_for_more(server, avail);
+		case PEEK_BAD:
+			return true;
+		}
 		at += message.len;
 		if (message.type == MSG_ERROR_RESPONSE) {
 			if (error_read(message.body, message.body_len, &fields) &&
@@ -444,14 +462,9 @@ static bool may_begin(struct client *client, struct server *server)
 				client->replaying = true;
 			return !error_is_fatal(&fields) || decided;
 		}
-		if (strchr("DdCsIVZG", message.type) != NULL)
+		if (strchr(BEFORE_ANSWER, message.type) == NULL)
 			decided = true;
 	}
-	if (!decided && avail < SEEN_MAX) {
-		stream_want(&server->stream, avail < SEEN_MAX / 2 ? SEEN_MAX : SEEN_MAX + 1);
-		return false;
-	}
-	return true;
 }
 
 static bool answer_is_withheld(struct client *client, struct server *server)
