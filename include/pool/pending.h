@@ -38,7 +38,7 @@ struct pending_entry {
 	uint8_t kind;
 	uint8_t action;
 	uint8_t mark;  /* the session's: what this reply means to it */
-	void *subject; /* the session's: the statement that a Parse makes known, or NULL */
+	void *subject; /* the session's: what a Parse makes known or a Close forgets, or NULL */
 };
 
 /* A ring.  Zeroed struct: empty, without memory. */

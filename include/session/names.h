@@ -35,6 +35,9 @@ struct name_entry *names_add(struct names *names, const char *name, struct state
 /* Takes a name off; the entry lives on while it is referred to. */
 void names_remove(struct names *names, struct name_entry *entry);
 
+/* Puts a name back that was taken off: its Close did not happen. */
+void names_restore(struct names *names, struct name_entry *entry);
+
 /* DEALLOCATE ALL, DISCARD ALL. */
 void names_clear(struct names *names);
 

@@ -133,7 +133,7 @@ void forward_made_up(struct client *client, struct server *server)
 		client->answered = true;
 		if (name == NULL)
 			continue;
-		name->confirmed = true;
+		name->confirmed |= entry.kind == PENDING_PARSE;
 		name_unref(name);
 	}
 }
@@ -156,7 +156,8 @@ static void close_surplus(struct client *client)
 		writer_init_text(&writer, &packet);
 		compose_close(&writer, 'S', name);
 		send_text(server, &packet);
-		pending_push(&server->pending, PENDING_CLOSE, PENDING_DROP, MARK_NONE, NULL);
+		pending_push(&server->pending, PENDING_CLOSE, PENDING_DROP, MARK_NONE,
+			     statement_ref(oldest));
 		prepared_set_remove(&server->prepared, oldest);
 	}
 }
@@ -382,10 +383,10 @@ static enum step forward_renamed_close(struct client *client, const char *name, 
 {
 	struct name_entry *entry = names_find(client->names, name);
 
+	pending_push(&client_server(client)->pending, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
+		     entry != NULL ? name_ref(entry) : NULL);
 	if (entry != NULL)
 		names_remove(client->names, entry);
-	pending_push(&client_server(client)->pending, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
-		     NULL);
 	stream_skip(&client->stream, len);
 	return STEP_NEXT;
 }

@@ -90,3 +90,11 @@ void names_remove(struct names *names, struct name_entry *entry)
 	map_remove(&names->by_hash, entry->hash, entry);
 	name_unref(entry);
 }
+
+void names_restore(struct names *names, struct name_entry *entry)
+{
+	if (entry->known)
+		return;
+	entry->known = true;
+	map_add(&names->by_hash, entry->hash, name_ref(entry));
+}

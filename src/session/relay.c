@@ -55,10 +55,27 @@ static void flush_run(struct run *run)
 	run->at = 0;
 }
 
+/* The statement is still there, on the server or under the client's name. */
+static void undo_close(struct client *client, struct server *server,
+		       const struct pending_entry *entry)
+{
+	if (entry->subject == NULL)
+		return;
+	if (entry->action == PENDING_DROP) {
+		prepared_set_add(&server->prepared, entry->subject);
+		statement_unref(entry->subject);
+	} else {
+		names_restore(client->names, entry->subject);
+		name_unref(entry->subject);
+	}
+}
+
 void relay_undo(struct client *client, struct server *server, const struct pending_entry *entry)
 {
 	struct name_entry *name = entry->subject;
 
+	if (entry->kind == PENDING_CLOSE)
+		undo_close(client, server, entry);
 	if (entry->kind != PENDING_PARSE)
 		return;
 	if (name == NULL) {
@@ -110,6 +127,8 @@ static enum relay take_complete(struct run *run, enum pending_kind kind)
 			name->confirmed = true;
 		name_unref(name);
 	}
+	if (kind == PENDING_CLOSE && entry.action == PENDING_DROP)
+		statement_unref(entry.subject);
 	return entry.action == PENDING_DROP ? RELAY_DROP : RELAY_FORWARD;
 }
 
