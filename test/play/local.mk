@@ -10,3 +10,7 @@ play_all_ldadd = test/play/libplay.a $(play_ldadd) $(CHECK_LIBS)
 check_PROGRAMS += test/play/test_query
 test_play_test_query_SOURCES = test/play/test_query.c
 test_play_test_query_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_statement
+test_play_test_statement_SOURCES = test/play/test_statement.c
+test_play_test_statement_LDADD = $(play_all_ldadd)

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: ISC */
+/* Prepared statements: names of clients, statements of servers. */
+#include <string.h>
+
+#include "play.h"
+
+START_TEST(test_parse_known_to_the_server_is_made_up_in_order)
+{
+	struct link *client, *other, *server;
+
+	play_begin();
+	client = client_in("app");
+	other = client_in("app");
+	server = server_on(REPLICA);
+	says(client, "P{s1|select $1} B{|s1|1} E S");
+	hears(server, "P{PGWEIR_1|select $1} B{|PGWEIR_1|1} E S");
+	says(server, "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} Z{I}");
+	says(other, "P{mine|select $1} B{|mine|2} E S");
+	hears(server, "B{|PGWEIR_1|2} E S");
+	says(server, "2 D{2} C{SELECT 1} Z{I}");
+	hears(other, "1 2 D{2} C{SELECT 1} Z{I}");
+	/* In the middle of a batch, too. */
+	says(other, "B{|mine|3} E P{again|select $1} D{S|again} S");
+	hears(server, "B{|PGWEIR_1|3} E D{S|PGWEIR_1} S");
+	says(server, "2 D{3}");
+	hears(other, "2 D{3}");
+	says(server, "C{SELECT 1} t T Z{I}");
+	hears(other, "C{SELECT 1} 1 t T Z{I}");
+}
+END_TEST
+
+START_TEST(test_batch_of_which_all_is_made_up_is_answered_in_order)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	server = server_on(REPLICA);
+	says(client, "P{a|select $1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "P{b|select $1} C{S|a} S");
+	hears(server, "P{PGWEIR_1|select $1} S S");
+	says(server, "Z{I}");
+	hears(client, "1 3 Z{I}");
+}
+END_TEST
+
+START_TEST(test_flush_brings_what_is_made_up)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	server = server_on(REPLICA);
+	says(client, "P{a|select $1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "P{b|select $1} H");
+	hears(client, "1");
+	says(client, "C{S|b} H");
+	hears(client, "3");
+	says(client, "S");
+	says(server, "Z{I}");
+	hears(client, "Z{I}");
+}
+END_TEST
+
+START_TEST(test_bind_on_another_server_prepares_there)
+{
+	struct link *client;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{s1|select $1} S");
+	says(server_on(REPLICA), "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{set pgweir.route = 'primary'}");
+	hears(client, "C{SET} Z{I}");
+	says(client, "B{|s1|x} D{S|s1} E S");
+	hears(server_on(PRIMARY), "P{PGWEIR_1|select $1} B{|PGWEIR_1|x} D{S|PGWEIR_1} E S");
+	says(server_on(PRIMARY), "1 2 t T D{x} C{SELECT 1} Z{I}");
+	hears(client, "2 t T D{x} C{SELECT 1} Z{I}");
+	says(client, "B{|s1|y} E S");
+	hears(server_on(PRIMARY), "B{|PGWEIR_1|y} E S");
+}
+END_TEST
+
+START_TEST(test_failed_injected_parse_is_not_taken_for_prepared)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{s1|select a from t} S");
+	says(server_on(REPLICA), "1 Z{I}");
+	says(client, "Q{set pgweir.route = 'primary'}");
+	hears(client, "1 Z{I} C{SET} Z{I}");
+	says(client, "B{|s1} E S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|select a from t} B{|PGWEIR_1} E S");
+	says(server, "E{42P01} Z{I}");
+	hears(client, "E{42P01} Z{I}");
+	/* The name is still the client's, the statement is tried again. */
+	says(client, "B{|s1} E S");
+	hears(server, "P{PGWEIR_1|select a from t} B{|PGWEIR_1} E S");
+	says(server, "1 2 C{SELECT 0} Z{I}");
+	hears(client, "2 C{SELECT 0} Z{I}");
+}
+END_TEST
+
+START_TEST(test_failed_parse_leaves_the_name_free)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{s1|selec} B{|s1} E S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|selec} B{|PGWEIR_1} E S");
+	says(server, "E{42601} Z{I}");
+	hears(client, "E{42601} Z{I}");
+	says(client, "P{s1|insert into t values (1)} B{|s1} E S");
+	hears(server, "P{PGWEIR_2|insert into t values (1)} B{|PGWEIR_2} E S");
+	says(server, "1 2 C{INSERT 0 1} Z{I}");
+	hears(client, "1 2 C{INSERT 0 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_parse_that_never_ran_is_not_taken_for_prepared)
+{
+	struct link *client, *other, *server;
+
+	play_begin();
+	client = client_in("app");
+	other = client_in("app");
+	says(client, "P{|insert into x values (1)} B{|} E P{s1|insert into t values (1)} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{|insert into x values (1)} B{|} E P{PGWEIR_1|insert into t values (1)} S");
+	says(server, "1 2 E{42P01} Z{I}");
+	hears(client, "1 2 E{42P01} Z{I}");
+	says(other, "P{s2|insert into t values (1)} S");
+	hears(server, "P{PGWEIR_2|insert into t values (1)} S");
+	says(server, "1 Z{I}");
+	hears(other, "1 Z{I}");
+}
+END_TEST
+
+START_TEST(test_duplicate_name_is_told_with_the_name_of_the_client)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{s1|insert into t values (1)} S");
+	server = server_on(PRIMARY);
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	hears(server, "P{PGWEIR_1|insert into t values (1)} S");
+	says(client, "P{s1|insert into t values (2)} B{|s1} E S");
+	hears(server, "P{PGWEIR_1|insert into t values (1)} B{|PGWEIR_1} E S");
+	says(server, "E{42P05|prepared statement \"PGWEIR_1\" already exists} Z{I}");
+	hears(client, "E{42P05} Z{I}");
+	ck_assert_str_eq(link_error(client), "prepared statement \"s1\" already exists");
+	says(client, "B{|s1} E S");
+	hears(server, "B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_unknown_name_is_left_to_the_server)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "B{|nope} E S");
+	server = server_on(servers_on(PRIMARY) > 0 ? PRIMARY : REPLICA);
+	hears(server, "B{|nope} E S");
+	says(server, "E{26000} Z{I}");
+	hears(client, "E{26000} Z{I}");
+}
+END_TEST
+
+START_TEST(test_close_is_made_up_and_frees_the_name)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{s1|insert into t values (1)} S");
+	server = server_on(PRIMARY);
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	heard(server);
+	says(client, "C{S|s1} P{s1|insert into t values (2)} S");
+	hears(server, "P{PGWEIR_2|insert into t values (2)} S");
+	says(server, "1 Z{I}");
+	hears(client, "3 1 Z{I}");
+}
+END_TEST
+
+START_TEST(test_surplus_statements_are_closed_least_used_first)
+{
+	struct link *client, *server;
+
+	play_begin(.global = "max_prepared_statements = 2");
+	client = client_in("app");
+	says(client, "P{a|insert into a values (1)} P{b|insert into b values (1)} B{|a} E S");
+	server = server_on(PRIMARY);
+	says(server, "1 1 2 C{INSERT 0 1} Z{I}");
+	hears(client, "1 1 2 C{INSERT 0 1} Z{I}");
+	heard(server);
+	says(client, "P{c|insert into c values (1)} S");
+	hears(server, "P{PGWEIR_3|insert into c values (1)} C{S|PGWEIR_2} S");
+	says(server, "1 3 Z{I}");
+	hears(client, "1 Z{I}");
+	/* What was closed there is prepared again when it is used. */
+	says(client, "B{|b} E S");
+	hears(server, "P{PGWEIR_2|insert into b values (1)} C{S|PGWEIR_1} B{|PGWEIR_2} E S");
+	says(server, "1 3 2 C{INSERT 0 1} Z{I}");
+	hears(client, "2 C{INSERT 0 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_unnamed_statement_follows_its_client)
+{
+	struct link *client;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{|select $1} D{S|} S");
+	hears(server_on(REPLICA), "P{|select $1} D{S|} S");
+	says(server_on(REPLICA), "1 t T Z{I}");
+	hears(client, "1 t T Z{I}");
+	says(client, "Q{set pgweir.route = 'primary'}");
+	hears(client, "C{SET} Z{I}");
+	says(client, "B{||x} E S");
+	hears(server_on(PRIMARY), "P{|select $1} B{||x} E S");
+	says(server_on(PRIMARY), "1 2 D{x} C{SELECT 1} Z{I}");
+	hears(client, "2 D{x} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_unnamed_statement_is_not_that_of_another_client)
+{
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1");
+	client = client_in("app");
+	other = client_in("app");
+	server = server_on(REPLICA);
+	says(client, "P{|select $1} D{S|} S");
+	says(server, "1 t T Z{I}");
+	hears(client, "1 t T Z{I}");
+	says(other, "P{|select 2} B{|} E S");
+	says(server, "1 2 D{2} C{SELECT 1} Z{I}");
+	hears(other, "1 2 D{2} C{SELECT 1} Z{I}");
+	heard(server);
+	says(client, "B{||x} E S");
+	hears(server, "P{|select $1} B{||x} E S");
+}
+END_TEST
+
+START_TEST(test_statement_keeps_its_verdict)
+{
+	struct link *client;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{w|insert into t values ($1)} S P{r|select $1} S");
+	hears(server_on(PRIMARY), "P{PGWEIR_1|insert into t values ($1)} S P{PGWEIR_2|select $1} S");
+	says(server_on(PRIMARY), "1 Z{I} 1 Z{I}");
+	hears(client, "1 Z{I} 1 Z{I}");
+	all_fresh();
+	says(client, "B{|r|1} E S");
+	hears(server_on(REPLICA), "P{PGWEIR_2|select $1} B{|PGWEIR_2|1} E S");
+	says(server_on(REPLICA), "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+	says(client, "B{|w|1} E S");
+	hears(server_on(PRIMARY), "B{|PGWEIR_1|1} E S");
+}
+END_TEST
+
+START_TEST(test_discard_all_forgets_statements)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{a|insert into a values (1)} S");
+	server = server_on(PRIMARY);
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{discard all}");
+	says(server, "C{DISCARD ALL} Z{I}");
+	hears(client, "C{DISCARD ALL} Z{I}");
+	heard(server);
+	says(client, "P{a|insert into a values (1)} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "|insert into a values (1)} S"));
+}
+END_TEST
+
+START_TEST(test_session_pooling_keeps_the_names_of_the_client)
+{
+	struct link *client;
+
+	play_begin(.global = "pool_mode = session");
+	client = client_in("plain");
+	says(client, "P{s1|select $1} B{|s1|1} E C{S|s1} S");
+	hears(server_on(PRIMARY), "P{s1|select $1} B{|s1|1} E C{S|s1} S");
+	says(server_on(PRIMARY), "1 2 D{1} C{SELECT 1} 3 Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} 3 Z{I}");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *plays = play_case("statement");
+
+	tcase_add_test(plays, test_parse_known_to_the_server_is_made_up_in_order);
+	tcase_add_test(plays, test_batch_of_which_all_is_made_up_is_answered_in_order);
+	tcase_add_test(plays, test_flush_brings_what_is_made_up);
+	tcase_add_test(plays, test_bind_on_another_server_prepares_there);
+	tcase_add_test(plays, test_failed_injected_parse_is_not_taken_for_prepared);
+	tcase_add_test(plays, test_failed_parse_leaves_the_name_free);
+	tcase_add_test(plays, test_parse_that_never_ran_is_not_taken_for_prepared);
+	tcase_add_test(plays, test_duplicate_name_is_told_with_the_name_of_the_client);
+	tcase_add_test(plays, test_unknown_name_is_left_to_the_server);
+	tcase_add_test(plays, test_close_is_made_up_and_frees_the_name);
+	tcase_add_test(plays, test_surplus_statements_are_closed_least_used_first);
+	tcase_add_test(plays, test_unnamed_statement_follows_its_client);
+	tcase_add_test(plays, test_unnamed_statement_is_not_that_of_another_client);
+	tcase_add_test(plays, test_statement_keeps_its_verdict);
+	tcase_add_test(plays, test_discard_all_forgets_statements);
+	tcase_add_test(plays, test_session_pooling_keeps_the_names_of_the_client);
+	return play_main();
+}
