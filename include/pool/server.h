@@ -74,6 +74,7 @@ struct server {
 	uint8_t copy;
 	char transaction;  /* of the last ReadyForQuery: I, T or E */
 	bool close_needed; /* is closed at the end of its lease */
+	bool checked;	   /* answered its check, and was not leased since */
 	bool used;	   /* has run a client's request since its last reset */
 	bool pass_drop;	   /* what goes through unseen is dropped */
 };

@@ -364,6 +364,7 @@ static void attach(struct server *server, struct holder *holder)
 	server->used_at = clock_now();
 	server->epoch = server->at->host->epoch;
 	server->unnamed = NULL;
+	server->checked = false;
 	server->at->host->leased++;
 	server_become(server, SERVER_LEASED, "leased");
 	pool->stats.server_assignments++;
@@ -389,12 +390,14 @@ static const char *check_query(const struct settings *settings)
 								     : settings->server_check_query;
 }
 
+/* A check is good for a moment at least, or a delay of 0 would check for ever. */
 static bool wants_check(const struct server *server)
 {
 	const struct settings *settings = &server->pool->settings;
+	usec_t rested = clock_now() - server->used_at;
 
-	return settings->server_check_query[0] != '\0' &&
-	       clock_now() - server->used_at >= settings->server_check_delay;
+	return settings->server_check_query[0] != '\0' && rested >= settings->server_check_delay &&
+	       (!server->checked || rested >= USEC_PER_SEC);
 }
 
 /*
@@ -415,6 +418,7 @@ static struct server *take_idle(struct pool_host *at)
 		} else if (wants_check(server)) {
 			deadline_clear(&server->deadline);
 			server->used_at = clock_now();
+			server->checked = true;
 			server_run_chores(server, check_query(&at->pool->settings));
 		} else {
 			return server;
