@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CHUNK_TINY ((uint32_t)2048 - 64)
 #define CHUNK_SMALL ((uint32_t)16384 - 64)
 #define CHUNK_LARGE ((uint32_t)65536 - 64)
 
@@ -21,8 +22,8 @@ struct chunk {
 };
 
 /*
- * A chunk with room for `size` bytes at least: small and large ones come from pools kept for
- * reuse, larger ones (requests held whole) from malloc.  Never NULL.
+ * A chunk with room for `size` bytes at least: tiny, small and large ones come from pools kept
+ * for reuse, larger ones (requests held whole) from malloc.  Never NULL.
  */
 struct chunk *chunk_new(uint32_t size);
 void chunk_free(struct chunk *chunk);

@@ -22,9 +22,12 @@ enum {
 	PARAMETER_DEFAULT_READ_ONLY = 7,
 };
 
-struct parameters {
-	const char *value[PARAMETERS_MAX]; /* interned; NULL: not known, or the server's default */
-};
+/*
+ * A set of values.  Equal sets are the same pointer and counted; NULL is the set in which nothing
+ * is known.  So a thousand clients with the same values cost a pointer each, and seeing that a
+ * server fits its client costs a comparison.
+ */
+struct parameters;
 
 /* The tracked names: a fixed set and those of track_extra_parameters.  Once, at start. */
 void parameters_setup(const char *extra);
@@ -36,11 +39,14 @@ const char *parameter_name(int index);
 /* -1 if the name is not tracked; case does not count. */
 int parameter_index(const char *name);
 
-void parameters_done(struct parameters *parameters);
-void parameters_set(struct parameters *parameters, int index, const char *value);
+/* A value of a set, interned; NULL: not known. */
+const char *parameters_value(const struct parameters *set, int index);
 
-/* Takes over all values of `from`. */
-void parameters_copy(struct parameters *to, const struct parameters *from);
+/* Points *slot at the set that differs from it in this value. */
+void parameters_set(const struct parameters **slot, int index, const char *value);
+
+/* Lets the set go and leaves NULL. */
+void parameters_clear(const struct parameters **slot);
 
 /*
  * Appends "SET name = 'value';" for each value that is wanted and differs from what the server

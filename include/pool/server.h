@@ -60,7 +60,8 @@ struct server {
 	usec_t used_at;	     /* when it was leased or given back last */
 	usec_t request_at;   /* when the request that runs was sent */
 	struct deadline deadline; /* connecting, login, chores: gives up; idle: is closed */
-	struct parameters parameters;
+	struct deadline transaction_deadline; /* leased: the session layer's, transaction_timeout */
+	const struct parameters *parameters; /* that it has */
 	struct pending pending;
 	struct prepared_set prepared;
 	const struct statement *unnamed; /* what the unnamed statement is for its holder */

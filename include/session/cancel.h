@@ -8,8 +8,11 @@ struct client;
 
 /* Cancel requests: found by the key that we gave out, passed on to the server that works now. */
 
-/* Makes a key of client->cancel_key_len random bytes and makes it known. */
+/* Gives the client a key of client->cancel_key_len bytes and a number, and makes them known. */
 void cancel_register(struct client *client);
+
+/* The client's key. */
+const uint8_t *cancel_key(const struct client *client);
 
 /* The key is not valid any more; allowed without one. */
 void cancel_forget(struct client *client);

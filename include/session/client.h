@@ -44,13 +44,16 @@ enum client_block {
 
 /* Where a client is: enough for logs and SHOW, in little room. */
 struct client_peer {
-	uint8_t bytes[16]; /* IPv4 in the first four */
-	uint16_t port;	   /* of the client, host order */
+	union {
+		uint8_t bytes[16]; /* of the address; IPv4 in the first four */
+		struct {
+			uint32_t uid; /* AF_UNIX: of the other process */
+			uint32_t pid;
+		};
+	};
+	uint16_t port; /* of the client, host order */
 	uint16_t local_port;
-	uint8_t local_bytes[16];
 	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX */
-	uint32_t uid;	/* AF_UNIX: of the other process */
-	uint32_t pid;
 };
 
 /* A connection from an application. */
@@ -58,11 +61,9 @@ struct client {
 	struct log_subject log;
 	struct list_node node; /* on the list of its state */
 	struct stream stream;
-	struct holder holder; /* its lease, or its wait for one */
-	struct task resume;   /* goes on with input that could not be taken earlier */
-	struct task burial;
-	struct deadline deadline;    /* of its state: login, idle, query and idle transaction */
-	struct deadline transaction; /* transaction_timeout */
+	struct holder holder; /* its lease, or its wait; its need remembers what it wrote and saw */
+	struct task task; /* goes on with input that could not be taken earlier; in the end, buries */
+	struct deadline deadline; /* of its state: login, idle, query and idle transaction */
 	struct pooler *pooler;
 	struct database *database; /* from the startup packet on */
 	struct pool_user *user;	   /* that it logged in as */
@@ -72,19 +73,17 @@ struct client {
 	struct names *names;		 /* its prepared statements; NULL: none yet */
 	char *begin;	 /* BLOCK_DEFERRED: what we answered and did not send */
 	struct chunk *kept; /* the request under way, while it can be sent anew; else NULL */
-	struct parameters wanted;
+	const struct parameters *wanted; /* what its servers are made to have */
 	struct client_peer peer;
 	uint64_t id;
 	usec_t connected_at;
 	usec_t request_at;     /* when the request under way began; 0: none */
 	usec_t transaction_at; /* when the transaction under way began; 0: none */
-	usec_t written;	       /* when its last write was answered */
-	usec_t seen;	       /* when its last read was answered */
-	const struct host *read_host; /* that read's host: compared, never followed */
 	struct statement *unnamed;    /* its unnamed statement, once that outlived its batch */
 	uint32_t pass;	   /* bytes of a message under way that go through unseen */
-	uint32_t cancel_pid; /* its cancel key as told in BackendKeyData */
-	uint8_t cancel_key[CANCEL_KEY_LONG];
+	uint8_t *long_key;   /* its cancel key, from protocol 3.2 on; else NULL */
+	uint8_t short_key[4]; /* the same up to 3.1 */
+	uint32_t cancel_pid;  /* told in BackendKeyData with the key */
 	uint8_t cancel_key_len;
 	uint8_t replays; /* of the request under way */
 	uint8_t state;
@@ -168,6 +167,9 @@ static inline struct server *client_server(const struct client *client)
 {
 	return client->holder.server;
 }
+
+/* Our address on its connection, as in client_peer; zeros if it is not known. */
+void client_local_address(const struct client *client, uint8_t bytes[16]);
 
 /* "10.0.0.1:5000", "unix(123)@5000". */
 const char *client_peer_text(const struct client *client, char *buffer, size_t size);

@@ -87,7 +87,7 @@ static void greet(struct client *client)
 	compose_authentication_ok(&writer);
 	for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
 		compose_parameter_status(&writer, parameters[i][0], parameters[i][1]);
-	compose_backend_key_data(&writer, client->cancel_pid, client->cancel_key,
+	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
 				 client->cancel_key_len);
 	compose_ready_for_query(&writer, 'I');
 	send_text(client, &packet);

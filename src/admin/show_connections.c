@@ -75,6 +75,7 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 	const struct client *client = row->client;
 	const struct client_peer *peer = &client->peer;
 	const struct server *server = client_server(client);
+	uint8_t local[16];
 
 	switch (column) {
 	case IS_TYPE:
@@ -97,7 +98,8 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 		cell_integer(cell, peer->family == AF_UNIX ? peer->local_port : peer->port);
 		break;
 	case IS_LOCAL_ADDR:
-		cell_address(cell, peer->family, peer->local_bytes);
+		client_local_address(client, local);
+		cell_address(cell, peer->family, local);
 		break;
 	case IS_LOCAL_PORT:
 		cell_integer(cell, peer->local_port);
@@ -123,7 +125,7 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 		cell_integer(cell, peer->family == AF_UNIX ? peer->pid : 0);
 		break;
 	case IS_APPLICATION:
-		cell_text(cell, client->wanted.value[PARAMETER_APPLICATION_NAME]);
+		cell_text(cell, parameters_value(client->wanted, PARAMETER_APPLICATION_NAME));
 		if (cell->text == NULL)
 			cell_text(cell, "");
 		break;
@@ -211,7 +213,7 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 		cell_integer(cell, server->pid);
 		break;
 	case IS_APPLICATION:
-		cell_text(cell, server->parameters.value[PARAMETER_APPLICATION_NAME]);
+		cell_text(cell, parameters_value(server->parameters, PARAMETER_APPLICATION_NAME));
 		if (cell->text == NULL)
 			cell_text(cell, "");
 		break;

@@ -2,6 +2,9 @@
 /*
  * Objects of one size in aligned pages: the page of an object is found by masking its address,
  * so an object needs no header.
+ *
+ * Pages come straight from the kernel: aligned blocks of the C library's heap would waste half
+ * of it.
  */
 #include "base/slab.h"
 
@@ -10,8 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define PAGE_BYTES ((size_t)16384)
+#define PAGE_BYTES ((size_t)65536)
 
 struct page {
 	struct list_node node;
@@ -33,16 +37,28 @@ static struct page *page_of(const struct slab *slab, void *object)
 	return (struct page *)((uintptr_t)object & ~(uintptr_t)(slab->page_size - 1));
 }
 
-static struct page *page_new(struct slab *slab)
+/* An aligned piece of fresh, zeroed memory: mapped twice as large, the ends given back. */
+static void *map_aligned(const struct slab *slab)
 {
-	struct page *page = NULL;
+	size_t size = slab->page_size;
+	char *map = mmap(NULL, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before;
 
-	page = aligned_alloc(slab->page_size, slab->page_size);
-	if (page == NULL) {
+	if (map == MAP_FAILED) {
 		fprintf(stderr, "pgweir: out of memory (slab %s)\n", slab->name);
 		abort();
 	}
-	memset(page, 0, sizeof(*page));
+	before = (size - ((uintptr_t)map & (size - 1))) & (size - 1);
+	if (before != 0)
+		munmap(map, before);
+	munmap(map + before + size, size - before);
+	return map + before;
+}
+
+static struct page *page_new(struct slab *slab)
+{
+	struct page *page = map_aligned(slab);
+
 	page->slab = slab;
 	slab->pages++;
 	list_append(&slab->partial, &page->node);
@@ -69,7 +85,7 @@ static void page_free(struct slab *slab, struct page *page)
 {
 	list_remove(&page->node);
 	slab->pages--;
-	free(page);
+	munmap(page, slab->page_size);
 }
 
 void slab_done(struct slab *slab)

@@ -6,17 +6,20 @@
 
 #include "base/mem.h"
 
-/* What is kept for reuse; a burst beyond it goes back to the system at once. */
-#define KEEP_BYTES ((size_t)1 << 20)
-
 struct chunk_pool {
 	struct chunk *first;
 	size_t kept;
+	size_t keep; /* what is kept for reuse; a burst beyond it goes back to the system at once */
 	uint32_t cap;
 };
 
-static struct chunk_pool small = { .cap = CHUNK_SMALL };
-static struct chunk_pool large = { .cap = CHUNK_LARGE };
+static struct chunk_pool pools[] = {
+	{ .cap = CHUNK_TINY, .keep = 128 },
+	{ .cap = CHUNK_SMALL, .keep = 16 },
+	{ .cap = CHUNK_LARGE, .keep = 8 },
+};
+#define POOLS (sizeof(pools) / sizeof(pools[0]))
+
 static size_t used, used_bytes;
 
 static struct chunk *take(struct chunk_pool *pool)
@@ -30,32 +33,39 @@ static struct chunk *take(struct chunk_pool *pool)
 	return chunk;
 }
 
+static struct chunk_pool *pool_for(uint32_t size)
+{
+	for (size_t i = 0; i < POOLS; i++)
+		if (size <= pools[i].cap)
+			return &pools[i];
+	return NULL;
+}
+
 struct chunk *chunk_new(uint32_t size)
 {
-	struct chunk *chunk = NULL;
-	uint32_t cap = size;
+	struct chunk_pool *pool = pool_for(size);
+	struct chunk *chunk = pool != NULL ? take(pool) : NULL;
 
-	if (size <= small.cap) {
-		chunk = take(&small);
-		cap = small.cap;
-	} else if (size <= large.cap) {
-		chunk = take(&large);
-		cap = large.cap;
-	}
 	if (chunk == NULL) {
+		uint32_t cap = pool != NULL ? pool->cap : size;
+
 		chunk = mem_alloc(sizeof(*chunk) + cap);
 		chunk->cap = cap;
 	}
 	chunk->next = NULL;
 	chunk->start = chunk->end = 0;
 	used++;
-	used_bytes += cap;
+	used_bytes += chunk->cap;
 	return chunk;
 }
 
-static void keep(struct chunk_pool *pool, struct chunk *chunk)
+void chunk_free(struct chunk *chunk)
 {
-	if ((pool->kept + 1) * pool->cap > KEEP_BYTES) {
+	struct chunk_pool *pool = pool_for(chunk->cap);
+
+	used--;
+	used_bytes -= chunk->cap;
+	if (pool == NULL || chunk->cap != pool->cap || pool->kept == pool->keep) {
 		free(chunk);
 		return;
 	}
@@ -64,36 +74,22 @@ static void keep(struct chunk_pool *pool, struct chunk *chunk)
 	pool->kept++;
 }
 
-void chunk_free(struct chunk *chunk)
-{
-	used--;
-	used_bytes -= chunk->cap;
-	if (chunk->cap == small.cap)
-		keep(&small, chunk);
-	else if (chunk->cap == large.cap)
-		keep(&large, chunk);
-	else
-		free(chunk);
-}
-
 void chunk_trim(void)
 {
 	struct chunk *chunk;
 
-	while ((chunk = take(&small)) != NULL)
-		free(chunk);
-	while ((chunk = take(&large)) != NULL)
-		free(chunk);
+	for (size_t i = 0; i < POOLS; i++)
+		while ((chunk = take(&pools[i])) != NULL)
+			free(chunk);
 }
 
 struct chunk_stats chunk_stats(void)
 {
-	struct chunk_stats stats = {
-		.used = used,
-		.used_bytes = used_bytes,
-		.kept = small.kept + large.kept,
-		.kept_bytes = small.kept * small.cap + large.kept * large.cap,
-	};
+	struct chunk_stats stats = { .used = used, .used_bytes = used_bytes };
 
+	for (size_t i = 0; i < POOLS; i++) {
+		stats.kept += pools[i].kept;
+		stats.kept_bytes += pools[i].kept * pools[i].cap;
+	}
 	return stats;
 }

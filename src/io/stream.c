@@ -18,8 +18,11 @@
 
 #include "io/batch.h"
 
-/* Below this, copying behind what is queued is cheaper than another chunk in the queue. */
-#define COPY_BYTES 4096
+/*
+ * Up to this, copying is cheaper than handing the chunk over: the chunk that was read into stays
+ * in the processor's cache for the next read, and what waits to be sent takes little room.
+ */
+#define COPY_BYTES CHUNK_TINY
 
 static int socket_connect(struct stream *stream, const struct addr *address,
 			  const struct socket_options *options)
@@ -180,8 +183,8 @@ static bool make_room(struct stream *stream)
 		stream->in = chunk_new(stream->large ? CHUNK_LARGE : CHUNK_SMALL);
 		return true;
 	}
-	if (stream->want > in->cap) {
-		move_input(stream, stream->want);
+	if (stream->want > in->cap || in->cap <= CHUNK_TINY) {
+		move_input(stream, stream->want > CHUNK_SMALL ? stream->want : CHUNK_SMALL);
 		return true;
 	}
 	if (chunk_room(in) >= in->cap / 4 && stream->want <= in->cap - in->start)
@@ -192,6 +195,14 @@ static bool make_room(struct stream *stream)
 		in->start = 0;
 	}
 	return chunk_room(in) > 0;
+}
+
+/* What waits with its connection does so in as little room as it needs. */
+static void shrink_input(struct stream *stream)
+{
+	if (stream->in != NULL && stream->in->cap > CHUNK_TINY && stream->want <= CHUNK_TINY &&
+	    chunk_len(stream->in) <= CHUNK_TINY / 2)
+		move_input(stream, CHUNK_TINY);
 }
 
 static void read_input(struct stream *stream)
@@ -212,6 +223,7 @@ static void read_input(struct stream *stream)
 		stream->streams->received_bytes += (uint64_t)n;
 		stream->large = (uint32_t)n == room ? true : stream->large && (uint32_t)n > CHUNK_SMALL;
 		stream->owner->on_input(stream);
+		shrink_input(stream);
 		return;
 	}
 	if (chunk_len(stream->in) == 0)
@@ -386,7 +398,7 @@ void stream_send(struct stream *stream, const void *data, uint32_t len)
 		uint32_t n;
 
 		if (tail == NULL || chunk_room(tail) == 0) {
-			tail = chunk_new(len <= CHUNK_SMALL ? CHUNK_SMALL : CHUNK_LARGE);
+			tail = chunk_new(tail != NULL && len < CHUNK_SMALL ? CHUNK_SMALL : len);
 			append(stream, tail);
 		}
 		n = chunk_room(tail) < len ? chunk_room(tail) : len;
@@ -429,7 +441,7 @@ void stream_splice(struct stream *to, struct stream *from, uint32_t n)
 		return;
 	}
 	rest = chunk_len(from->in) - n;
-	if ((to->out_last != NULL && n <= COPY_BYTES && n <= chunk_room(to->out_last)) || rest >= n) {
+	if (n <= COPY_BYTES || rest >= n) {
 		stream_send(to, stream_data(from), n);
 		consumed(from, n);
 	} else {

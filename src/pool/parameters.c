@@ -2,10 +2,14 @@
 /* Settings that follow a client from server to server. */
 #include "pool/parameters.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/intern.h"
+#include "base/map.h"
+#include "base/mem.h"
 
 /* search_path is reported from PostgreSQL 18 on, scram_iterations from 16 on. */
 static const char *const fixed[] = {
@@ -61,27 +65,68 @@ int parameter_index(const char *name)
 	return -1;
 }
 
-void parameters_done(struct parameters *parameters)
+struct parameters {
+	uint64_t hash;
+	uint32_t refs;
+	const char *value[PARAMETERS_MAX]; /* interned, so that equal sets are equal bytes */
+};
+
+static struct map sets;
+
+static bool same(const void *set, const void *values)
 {
-	for (int i = 0; i < PARAMETERS_MAX; i++) {
-		intern_unref(parameters->value[i]);
-		parameters->value[i] = NULL;
-	}
+	return memcmp(((const struct parameters *)set)->value, values,
+		      sizeof(((const struct parameters *)set)->value)) == 0;
 }
 
-void parameters_set(struct parameters *parameters, int index, const char *value)
+const char *parameters_value(const struct parameters *set, int index)
 {
-	intern_set(&parameters->value[index], value);
+	return set != NULL ? set->value[index] : NULL;
 }
 
-void parameters_copy(struct parameters *to, const struct parameters *from)
+static struct parameters *find_or_make(const char *const *values)
 {
-	for (int i = 0; i < count; i++) {
-		const char *old = to->value[i];
+	uint64_t hash = map_hash(values, PARAMETERS_MAX * sizeof(*values));
+	struct parameters *set = map_find_match(&sets, hash, same, values);
 
-		to->value[i] = intern_ref(from->value[i]);
-		intern_unref(old);
+	if (set == NULL) {
+		set = mem_zero(sizeof(*set));
+		set->hash = hash;
+		for (int i = 0; i < PARAMETERS_MAX; i++)
+			set->value[i] = intern_ref(values[i]);
+		map_add(&sets, hash, set);
 	}
+	set->refs++;
+	return set;
+}
+
+void parameters_clear(const struct parameters **slot)
+{
+	struct parameters *set = (struct parameters *)(uintptr_t)*slot;
+
+	*slot = NULL;
+	if (set == NULL || --set->refs != 0)
+		return;
+	map_remove(&sets, set->hash, set);
+	for (int i = 0; i < PARAMETERS_MAX; i++)
+		intern_unref(set->value[i]);
+	free(set);
+	if (sets.count == 0)
+		map_done(&sets);
+}
+
+void parameters_set(const struct parameters **slot, int index, const char *value)
+{
+	const char *values[PARAMETERS_MAX] = { NULL };
+	const struct parameters *changed;
+
+	for (int i = 0; i < PARAMETERS_MAX; i++)
+		values[i] = parameters_value(*slot, i);
+	values[index] = intern_string(value);
+	changed = find_or_make(values);
+	intern_unref(values[index]);
+	parameters_clear(slot);
+	*slot = changed;
 }
 
 static void add_literal(struct text *sql, const char *value)
@@ -117,11 +162,12 @@ bool parameters_difference(const struct parameters *wanted, const struct paramet
 	bool any = false;
 
 	for (int i = 0; i < count; i++) {
-		const char *value = wanted->value[i];
+		const char *value = parameters_value(wanted, i);
+		const char *current = parameters_value(has, i);
 
-		if (value == NULL || value == has->value[i])
+		if (value == NULL || value == current)
 			continue;
-		if (has->value[i] != NULL && strcasecmp(value, has->value[i]) == 0 &&
+		if (current != NULL && strcasecmp(value, current) == 0 &&
 		    strcmp(names[i], "application_name") != 0)
 			continue;
 		add_set(sql, names[i], value);

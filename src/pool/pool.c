@@ -381,6 +381,7 @@ void pool_detach(struct server *server)
 		return;
 	server->holder = NULL;
 	holder->server = NULL;
+	deadline_clear(&server->transaction_deadline);
 	server->at->host->leased--;
 }
 

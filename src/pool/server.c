@@ -156,6 +156,7 @@ void server_close(struct server *server, const char *why)
 	}
 	server_become(server, SERVER_CLOSED, why);
 	deadline_clear(&server->deadline);
+	deadline_clear(&server->transaction_deadline);
 	stream_finish(&server->stream);
 	orphan_cancels(server);
 	if (carries_cancel) {
@@ -165,7 +166,7 @@ void server_close(struct server *server, const char *why)
 		count_connection(server, -1);
 	}
 	login_free(server);
-	parameters_done(&server->parameters);
+	parameters_clear(&server->parameters);
 	prepared_set_clear(&server->prepared);
 	server->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &server->burial);

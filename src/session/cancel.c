@@ -3,15 +3,24 @@
 #include "session/cancel.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/log.h"
 #include "base/map.h"
+#include "base/mem.h"
 #include "proto/error.h"
 #include "session/client.h"
 
 static struct map by_pid;
+
+/* The kernel's randomness, not the TLS library's, which would take megabytes for it. */
+static void fill_random(void *buffer, size_t len)
+{
+	if (getrandom(buffer, len, 0) != (ssize_t)len)
+		abort(); /* so few bytes cannot fail once the kernel is up */
+}
 
 /* The number that stands for a process id: ours, positive, and not in use. */
 static uint32_t new_pid(void)
@@ -19,15 +28,23 @@ static uint32_t new_pid(void)
 	uint32_t pid;
 
 	do {
-		RAND_bytes((unsigned char *)&pid, sizeof(pid));
+		fill_random(&pid, sizeof(pid));
 		pid &= 0x7fffffff;
 	} while (pid == 0 || map_find(&by_pid, pid) != NULL);
 	return pid;
 }
 
+const uint8_t *cancel_key(const struct client *client)
+{
+	return client->long_key != NULL ? client->long_key : client->short_key;
+}
+
 void cancel_register(struct client *client)
 {
-	RAND_bytes(client->cancel_key, client->cancel_key_len);
+	if (client->cancel_key_len > CANCEL_KEY_SHORT)
+		client->long_key = mem_alloc(client->cancel_key_len);
+	fill_random(client->long_key != NULL ? client->long_key : client->short_key,
+		    client->cancel_key_len);
 	client->cancel_pid = new_pid();
 	map_add(&by_pid, client->cancel_pid, client);
 }
@@ -37,6 +54,8 @@ void cancel_forget(struct client *client)
 	if (client->cancel_pid != 0)
 		map_remove(&by_pid, client->cancel_pid, client);
 	client->cancel_pid = 0;
+	free(client->long_key);
+	client->long_key = NULL;
 }
 
 static struct client *find_target(uint32_t pid, const uint8_t *key, uint32_t key_len)
@@ -44,7 +63,7 @@ static struct client *find_target(uint32_t pid, const uint8_t *key, uint32_t key
 	struct client *target = map_find(&by_pid, pid);
 
 	if (target == NULL || target->cancel_key_len != key_len ||
-	    CRYPTO_memcmp(target->cancel_key, key, key_len) != 0)
+	    CRYPTO_memcmp(cancel_key(target), key, key_len) != 0)
 		return NULL;
 	return target;
 }

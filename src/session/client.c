@@ -23,7 +23,6 @@
 
 static struct slab slab;
 static struct list states[CLIENT_STATES];
-static struct map by_id;
 static const struct console_calls *console;
 
 static const char *const state_names[CLIENT_STATES] = {
@@ -98,12 +97,20 @@ struct list *clients_in(enum client_state state)
 
 unsigned clients_count(void)
 {
-	return (unsigned)by_id.count;
+	unsigned count = 0;
+
+	for (int i = 0; i < CLIENT_CLOSED; i++)
+		count += states[i].count;
+	return count;
 }
 
 struct client *client_find(uint64_t id)
 {
-	return map_find(&by_id, id);
+	for (int i = 0; i < CLIENT_CLOSED; i++)
+		list_for_each(&states[i], node, after)
+			if (list_entry(node, struct client, node)->id == id)
+				return list_entry(node, struct client, node);
+	return NULL;
 }
 
 void clients_set_console(const struct console_calls *calls)
@@ -142,6 +149,19 @@ const char *client_peer_text(const struct client *client, char *buffer, size_t s
 	return buffer;
 }
 
+void client_local_address(const struct client *client, uint8_t bytes[16])
+{
+	struct addr local = { .len = sizeof(local) - offsetof(struct addr, sa) };
+
+	memset(bytes, 0, 16);
+	if (getsockname(client->stream.fd, &local.sa, &local.len) != 0)
+		return;
+	if (local.sa.sa_family == AF_INET)
+		memcpy(bytes, &local.in.sin_addr, 4);
+	else if (local.sa.sa_family == AF_INET6)
+		memcpy(bytes, &local.in6.sin6_addr, 16);
+}
+
 static void describe(const struct log_subject *subject, char *buffer, size_t size)
 {
 	const struct client *client = list_entry(subject, struct client, log);
@@ -155,7 +175,7 @@ static void describe(const struct log_subject *subject, char *buffer, size_t siz
 
 static void bury(struct task *task)
 {
-	slab_free(&slab, list_entry(task, struct client, burial));
+	slab_free(&slab, list_entry(task, struct client, task));
 }
 
 static void forget_request(struct client *client)
@@ -217,13 +237,11 @@ static void end(struct client *client, const char *why)
 	client->names = NULL;
 	login_forget(client);
 	leave_limits(client);
-	parameters_done(&client->wanted);
-	task_cancel(&client->resume);
-	map_remove(&by_id, client->id, client);
+	parameters_clear(&client->wanted);
 	stream_finish(&client->stream);
 	list_remove(&client->node);
-	client->burial.run = bury;
-	loop_bury(client->pooler->loop, &client->burial);
+	client->task.run = bury;
+	loop_bury(client->pooler->loop, &client->task);
 }
 
 void client_drop(struct client *client, const char *why)
@@ -293,12 +311,12 @@ void client_ready(struct client *client)
 void client_resume(struct client *client)
 {
 	if (client->state != CLIENT_CLOSED)
-		loop_post(client->pooler->loop, &client->resume);
+		loop_post(client->pooler->loop, &client->task);
 }
 
 static void on_resume(struct task *task)
 {
-	request_run(list_entry(task, struct client, resume));
+	request_run(list_entry(task, struct client, task));
 }
 
 static void on_input(struct stream *stream)
@@ -361,11 +379,9 @@ static void take_peer(struct client_peer *to, int fd, const struct addr *peer,
 	to->local_port = addr_port(local);
 	if (local->sa.sa_family == AF_INET) {
 		memcpy(to->bytes, &peer->in.sin_addr, 4);
-		memcpy(to->local_bytes, &local->in.sin_addr, 4);
 		to->port = addr_port(peer);
 	} else if (local->sa.sa_family == AF_INET6) {
 		memcpy(to->bytes, &peer->in6.sin6_addr, 16);
-		memcpy(to->local_bytes, &local->in6.sin6_addr, 16);
 		to->port = addr_port(peer);
 	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
 		to->uid = (uint32_t)credentials.uid;
@@ -382,11 +398,10 @@ void client_accept(struct pooler *pooler, int fd, const struct addr *peer, const
 	client->holder.calls = &holder_calls;
 	client->id = ++pooler->last_id;
 	client->connected_at = clock_now();
-	client->resume.run = on_resume;
+	client->task.run = on_resume;
 	client->state = CLIENT_STARTUP;
 	take_peer(&client->peer, fd, peer, local);
 	list_append(&states[CLIENT_STARTUP], &client->node);
-	map_add(&by_id, client->id, client);
 	stream_open(&client->stream, &pooler->streams, &owner, fd);
 	timeouts_state_changed(client);
 }

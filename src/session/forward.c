@@ -47,9 +47,9 @@ void forward_prepare_server(struct client *client)
 	struct server *server = client_server(client);
 	struct text sql = { 0 };
 
-	if (memcmp(&client->wanted, &server->parameters, sizeof(client->wanted)) == 0)
+	if (client->wanted == server->parameters)
 		return;
-	if (parameters_difference(&client->wanted, &server->parameters, &sql)) {
+	if (parameters_difference(client->wanted, server->parameters, &sql)) {
 		send_own_query(client, sql.data, MARK_PARAMETERS);
 		server->used = true;
 	}
@@ -470,8 +470,6 @@ static enum step forward_copy_end(struct client *client, uint32_t len)
 
 static void note_begin(struct client *client)
 {
-	if (client->request_at != 0 && list_has(&client->transaction.node))
-		return;
 	if (client->request_at == 0)
 		client->request_at = clock_now();
 	if (client->transaction_at == 0)

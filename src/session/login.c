@@ -532,9 +532,9 @@ static const char *shown_value(struct client *client, const struct greeting_para
 		return "off";
 	if (index < 0)
 		return parameter->value;
-	if (client->wanted.value[index] == NULL)
+	if (parameters_value(client->wanted, index) == NULL)
 		parameters_set(&client->wanted, index, parameter->value);
-	return client->wanted.value[index];
+	return parameters_value(client->wanted, index);
 }
 
 static void make_key(struct client *client)
@@ -556,7 +556,7 @@ void login_greet(struct client *client)
 	for (unsigned i = 0; i < pool->greeting.count; i++)
 		compose_parameter_status(&writer, pool->greeting.parameters[i].name,
 					 shown_value(client, &pool->greeting.parameters[i]));
-	compose_backend_key_data(&writer, client->cancel_pid, client->cancel_key,
+	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
 				 client->cancel_key_len);
 	if (message[0] != '\0')
 		compose_notice(&writer, message);

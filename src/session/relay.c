@@ -183,7 +183,7 @@ static enum relay take_parameter(struct run *run, const struct message *message)
 	index = parameter_index(name);
 	if (index < 0)
 		return RELAY_FORWARD;
-	before = client->wanted.value[index];
+	before = parameters_value(client->wanted, index);
 	if (before != NULL && strcmp(before, value) == 0)
 		return RELAY_DROP;
 	parameters_set(&client->wanted, index, value);
@@ -274,17 +274,17 @@ static enum relay take_error(struct run *run, const struct message *message)
 /* What the client will be held to, and what it may expect to see, from now on. */
 static void note_moments(struct client *client, const struct server *server)
 {
-	if (!database_is_split(client->database))
+	struct need *need = &client->holder.need;
+
+	if (!database_is_split(client->database) ||
+	    client_pool(client)->settings.read_consistency != READ_CONSISTENCY_SESSION)
 		return;
-	if (client->reads) {
-		client->seen = clock_now();
-		client->read_host = server->at->host;
-	} else if (server->at->host->role != ROLE_REPLICA) {
-		client->written = clock_now();
-	} else {
-		client->seen = clock_now();
-		client->read_host = server->at->host;
+	if (!client->reads && server->at->host->role != ROLE_REPLICA) {
+		need->written = clock_now();
+		return;
 	}
+	need->seen = clock_now();
+	need->host = server->at->host;
 }
 
 static void note_times(struct client *client, bool transaction_over)

@@ -6,7 +6,6 @@
  */
 #include "session/route.h"
 
-#include <string.h>
 #include <strings.h>
 
 #include "session/client.h"
@@ -63,9 +62,10 @@ static enum need_fallback fallback_of(const struct settings *settings)
 static usec_t patience_of(const struct client *client)
 {
 	const struct pool *pool = client_pool(client);
+	const struct need *need = &client->holder.need;
 
-	if (client->seen == 0 || client->read_host != client->database->cluster->primary ||
-	    client->seen - client->written < READS_FROM_PRIMARY_USEC ||
+	if (need->seen == 0 || need->host != client->database->cluster->primary ||
+	    need->seen - need->written < READS_FROM_PRIMARY_USEC ||
 	    clock_now() < pool->impatient_until)
 		return 0;
 	return clock_now() + PATIENCE_USEC;
@@ -73,7 +73,7 @@ static usec_t patience_of(const struct client *client)
 
 static bool default_read_only(const struct client *client)
 {
-	const char *value = client->wanted.value[PARAMETER_DEFAULT_READ_ONLY];
+	const char *value = parameters_value(client->wanted, PARAMETER_DEFAULT_READ_ONLY);
 
 	return value != NULL && strcasecmp(value, "on") == 0;
 }
@@ -107,18 +107,14 @@ void route_decide(const struct client *client, const struct request *request, st
 {
 	const struct settings *settings = &client_pool(client)->settings;
 
-	memset(need, 0, sizeof(*need));
+	*need = client->holder.need; /* with what it wrote and saw */
 	need->kind = NEED_WRITE;
+	need->patience = 0;
 	if (!database_is_split(client->database))
 		return;
 	need->max_lag = settings->max_replica_lag > 0 ? settings->max_replica_lag : LAG_UNKNOWN;
 	need->fallback = (uint8_t)fallback_of(settings);
-	need->host = client->read_host;
-	if (settings->read_consistency == READ_CONSISTENCY_SESSION) {
-		need->written = client->written;
-		need->seen = client->seen;
-		need->patience = patience_of(client);
-	}
+	need->patience = patience_of(client);
 	switch (choice_of(client, request)) {
 	case ROUTE_CHOICE_NONE:
 	case ROUTE_CHOICE_SPLIT:

@@ -16,7 +16,7 @@
 
 static bool std_strings(const struct client *client)
 {
-	const char *value = client->wanted.value[PARAMETER_STD_STRINGS];
+	const char *value = parameters_value(client->wanted, PARAMETER_STD_STRINGS);
 
 	return value == NULL || strcasecmp(value, "off") != 0;
 }
@@ -28,7 +28,7 @@ static bool encoding_is_unsafe(const struct client *client)
 					     "SHIFT_JIS_2004" };
 	static const char *last; /* interned, so the same pointer is the same encoding */
 	static bool last_unsafe;
-	const char *encoding = client->wanted.value[PARAMETER_CLIENT_ENCODING];
+	const char *encoding = parameters_value(client->wanted, PARAMETER_CLIENT_ENCODING);
 
 	if (encoding == NULL || encoding == last)
 		return encoding != NULL && last_unsafe;

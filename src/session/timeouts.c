@@ -38,7 +38,8 @@ static void on_request(struct deadlines *deadlines, struct list_node *node)
 
 static void on_transaction(struct deadlines *deadlines, struct list_node *node)
 {
-	struct client *client = deadline_entry(node, struct client, transaction);
+	struct server *server = deadline_entry(node, struct server, transaction_deadline);
+	struct client *client = list_entry(server->holder, struct client, holder);
 
 	(void)deadlines;
 	client_close(client, SQLSTATE_TX_TIMEOUT, "transaction timeout");
@@ -80,14 +81,15 @@ void timeouts_state_changed(struct client *client)
 void timeouts_request_began(struct client *client)
 {
 	struct pool *pool = client_pool(client);
+	struct deadline *transaction = &client_server(client)->transaction_deadline;
 
 	deadline_clear(&client->deadline);
 	pool->requests.expired = on_request;
 	set(&pool->requests, &client->deadline, pool->settings.query_timeout);
-	if (list_has(&client->transaction.node))
+	if (pool->settings.transaction_timeout == 0 || list_has(&transaction->node))
 		return;
 	pool->transactions.expired = on_transaction;
-	set(&pool->transactions, &client->transaction, pool->settings.transaction_timeout);
+	set(&pool->transactions, transaction, pool->settings.transaction_timeout);
 }
 
 void timeouts_transaction_idle(struct client *client)
@@ -101,11 +103,11 @@ void timeouts_transaction_idle(struct client *client)
 void timeouts_transaction_ended(struct client *client)
 {
 	deadline_clear(&client->deadline);
-	deadline_clear(&client->transaction);
+	if (client_server(client) != NULL)
+		deadline_clear(&client_server(client)->transaction_deadline);
 }
 
 void timeouts_forget(struct client *client)
 {
 	deadline_clear(&client->deadline);
-	deadline_clear(&client->transaction);
 }
