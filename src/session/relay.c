@@ -287,7 +287,7 @@ static void note_moments(struct client *client, const struct server *server)
 	need->host = server->at->host;
 }
 
-static void note_times(struct client *client, bool transaction_over)
+static void note_times(struct client *client, const struct server *server, bool transaction_over)
 {
 	struct pool_stats *stats = &client_pool(client)->stats;
 
@@ -295,15 +295,22 @@ static void note_times(struct client *client, bool transaction_over)
 	if (client->request_at != 0)
 		stats->query_usec += (uint64_t)(clock_now() - client->request_at);
 	client->request_at = 0;
-	if (!transaction_over) {
+	if (transaction_over) {
+		stats->transactions++;
+		if (client->transaction_at != 0)
+			stats->transaction_usec += (uint64_t)(clock_now() - client->transaction_at);
+		client->transaction_at = 0;
+		timeouts_transaction_ended(client);
+	} else {
 		timeouts_transaction_idle(client);
-		return;
 	}
-	stats->transactions++;
-	if (client->transaction_at != 0)
-		stats->transaction_usec += (uint64_t)(clock_now() - client->transaction_at);
-	client->transaction_at = 0;
-	timeouts_transaction_ended(client);
+	if (pending_is_empty(&server->pending))
+		return;
+	/* The next of a pipeline runs by now. */
+	client->request_at = clock_now();
+	if (client->transaction_at == 0)
+		client->transaction_at = client->request_at;
+	timeouts_request_began(client);
 }
 
 static void drop_copy_ends(struct pending *pending)
@@ -372,10 +379,8 @@ static enum relay take_ready(struct run *run, const struct message *message)
 		return RELAY_DONE;
 	}
 	note_moments(client, server);
-	note_times(client, transaction == 'I');
+	note_times(client, server, transaction == 'I');
 	note_block(client, transaction);
-	if (!pending_is_empty(&server->pending))
-		client->request_at = clock_now();
 	return RELAY_FORWARD;
 }
 
