@@ -34,6 +34,7 @@ struct pooler {
 	struct map users; /* struct pool_user by the hash of its name */
 	uint64_t last_id; /* of clients and servers: one counter */
 	unsigned servers;
+	bool crowded; /* a pool waits for room under a limit that it shares with others */
 	bool paused;
 	bool shutting_down;
 
@@ -112,6 +113,12 @@ bool database_is_quiet(const struct database *database);
 
 /* Makes room under max_db_connections by closing the idlest server of the database. */
 bool database_evict(struct database *database);
+
+/* Makes room under max_user_connections by closing the idlest server of the user. */
+bool pooler_evict(struct pooler *pooler, const char *user);
+
+/* A server became idle or was closed: pools that waited for room may look again. */
+void pooler_has_room(struct pooler *pooler);
 
 /* Frees a database without clients that is not in the configuration any more. */
 void database_forget(struct database *database);

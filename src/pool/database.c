@@ -328,31 +328,72 @@ struct database *database_find(struct pooler *pooler, const char *name)
 	return database;
 }
 
+/* The idlest server of a pool, if it has rested for longer than `idlest`. */
+static struct server *idlest_of(const struct pool *pool, struct server *idlest)
+{
+	list_for_each(&pool->hosts, node, after)
+	{
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+		struct list_node *first = list_first(&at->servers[SERVER_IDLE]);
+		struct server *server;
+
+		if (first == NULL)
+			continue;
+		server = list_entry(first, struct server, node);
+		if (idlest == NULL || server->used_at < idlest->used_at)
+			idlest = server;
+	}
+	return idlest;
+}
+
+static bool evict(struct server *server)
+{
+	if (server == NULL)
+		return false;
+	server_close(server, "evicted");
+	return true;
+}
+
 bool database_evict(struct database *database)
 {
 	struct server *idlest = NULL;
 
-	list_for_each(&database->pools, pool_node, after_pool)
+	list_for_each(&database->pools, node, after)
+		idlest = idlest_of(list_entry(node, struct pool, node), idlest);
+	return evict(idlest);
+}
+
+bool pooler_evict(struct pooler *pooler, const char *user)
+{
+	struct server *idlest = NULL;
+
+	list_for_each(&pooler->databases, node, after)
 	{
-		struct pool *pool = list_entry(pool_node, struct pool, node);
+		struct pool *pool = pool_find(list_entry(node, struct database, node), user);
 
-		list_for_each(&pool->hosts, host_node, after_host)
+		if (pool != NULL)
+			idlest = idlest_of(pool, idlest);
+	}
+	return evict(idlest);
+}
+
+void pooler_has_room(struct pooler *pooler)
+{
+	if (!pooler->crowded)
+		return;
+	pooler->crowded = false;
+	list_for_each(&pooler->databases, database_node, after_database)
+	{
+		struct database *database = list_entry(database_node, struct database, node);
+
+		list_for_each(&database->pools, node, after)
 		{
-			struct pool_host *at = list_entry(host_node, struct pool_host, node);
-			struct list_node *node = list_first(&at->servers[SERVER_IDLE]);
-			struct server *server;
+			struct pool *pool = list_entry(node, struct pool, node);
 
-			if (node == NULL)
-				continue;
-			server = list_entry(node, struct server, node);
-			if (idlest == NULL || server->used_at < idlest->used_at)
-				idlest = server;
+			if (pool->queues[0].count + pool->queues[1].count != 0)
+				pool_wake(pool);
 		}
 	}
-	if (idlest == NULL)
-		return false;
-	server_close(idlest, "evicted");
-	return true;
 }
 
 void database_pause(struct database *database)

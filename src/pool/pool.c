@@ -502,6 +502,7 @@ static void rest(struct server *server, const char *cause)
 	set_idle_deadline(server);
 	if (pool->queues[0].count + pool->queues[1].count != 0)
 		pool_wake(pool);
+	pooler_has_room(pool->database->pooler);
 }
 
 static const char *why_to_close(const struct server *server)
@@ -556,12 +557,34 @@ void pool_server_ready(struct server *server)
 
 /* ---- those who wait ---- */
 
+/*
+ * The limits that a pool shares with others: their idle servers make room for those who wait
+ * here, but not for min_pool_size, or two pools would close each other's in turn.
+ */
+static bool has_room(struct pool *pool)
+{
+	const struct settings *settings = &pool->settings;
+	struct pooler *pooler = pool->database->pooler;
+	bool waits = pool->queues[0].count + pool->queues[1].count != 0;
+
+	if (settings->max_user_connections > 0 &&
+	    pooler_user(pooler, pool->user)->servers >= (unsigned)settings->max_user_connections &&
+	    !(waits && pooler_evict(pooler, pool->user)))
+		pooler->crowded |= waits;
+	else if (settings->max_db_connections > 0 &&
+		 pool->database->servers >= (unsigned)settings->max_db_connections &&
+		 !(waits && database_evict(pool->database)))
+		pooler->crowded |= waits;
+	else
+		return true;
+	return false;
+}
+
 /* Room for one more: the limits of the pool, of the database, of the user. */
 static bool may_connect(struct pool_host *at, usec_t longest_wait)
 {
 	struct pool *pool = at->pool;
 	const struct settings *settings = &pool->settings;
-	struct pool_user *user = pooler_user(pool->database->pooler, pool->user);
 	unsigned have = database_is_split(pool->database) ? host_servers(at) : pool->servers;
 	unsigned limit = (unsigned)settings->default_pool_size;
 
@@ -571,14 +594,7 @@ static bool may_connect(struct pool_host *at, usec_t longest_wait)
 		limit += (unsigned)settings->reserve_pool_size;
 	if (settings->default_pool_size > 0 && have >= limit)
 		return false;
-	if (settings->max_db_connections > 0 &&
-	    pool->database->servers >= (unsigned)settings->max_db_connections &&
-	    !database_evict(pool->database))
-		return false;
-	if (settings->max_user_connections > 0 &&
-	    user->servers >= (unsigned)settings->max_user_connections)
-		return false;
-	return true;
+	return has_room(pool);
 }
 
 static void set_retry(struct pool_host *at, usec_t moment)

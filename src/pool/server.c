@@ -171,6 +171,7 @@ void server_close(struct server *server, const char *why)
 	server->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &server->burial);
 	pool_wake(pool);
+	pooler_has_room(pool->database->pooler);
 }
 
 void server_abandon(struct server *server, const char *why)
