@@ -25,6 +25,9 @@ struct holder_calls {
 	/* The wait is over: the server is leased to it. */
 	void (*leased)(struct holder *holder, struct server *server);
 
+	/* It has waited for query_wait_notify, and goes on. */
+	void (*waits)(struct holder *holder);
+
 	/*
 	 * The wait is over without a server; with the error for the client.  `final`: there is no
 	 * use in staying.
@@ -48,9 +51,10 @@ struct holder {
 	struct pool *pool;
 	struct server *server;	 /* leased; its reverse is server->holder */
 	struct list_node node;	 /* in the pool's queue, while it waits */
-	struct deadline waiting; /* until it is refused */
+	struct deadline waiting; /* until it is told something, or refused */
 	struct need need;	 /* what it waits for */
 	usec_t wait_since;	 /* 0: does not wait */
+	bool notified;		 /* knows that it waits */
 };
 
 /* The servers of a pool on one host. */

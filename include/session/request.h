@@ -18,6 +18,8 @@ void request_run(struct client *client);
 
 /* The holder's calls: its wait is over, with a server or without. */
 void request_leased(struct holder *holder, struct server *server);
+
+void request_waits(struct holder *holder);
 void request_refused(struct holder *holder, bool final, const char *sqlstate, const char *text);
 
 /*

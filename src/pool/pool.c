@@ -121,16 +121,40 @@ static void on_retry(struct deadlines *deadlines, struct list_node *node)
 	pool_wake(deadline_entry(node, struct pool_host, retry)->pool);
 }
 
+/* When a holder is told that it waits; INT64_MAX: not, or it was. */
+static usec_t notice_at(const struct holder *holder)
+{
+	usec_t delay = holder->pool->settings.query_wait_notify;
+
+	return delay > 0 && !holder->notified ? holder->wait_since + delay : INT64_MAX;
+}
+
 /* A read waits a moment for a replica, if need be; after that as long as everybody. */
 static void set_wait_deadline(struct holder *holder)
 {
 	struct pool *pool = holder->pool;
 	usec_t timeout = pool->settings.query_wait_timeout;
+	usec_t at = INT64_MAX;
 
 	if (holder->need.patience > clock_now())
-		deadline_set(&pool->waits, &holder->waiting, holder->need.patience);
+		at = holder->need.patience;
 	else if (timeout > 0)
-		deadline_set(&pool->waits, &holder->waiting, holder->wait_since + timeout);
+		at = holder->wait_since + timeout;
+	if (notice_at(holder) < at)
+		at = notice_at(holder);
+	if (at != INT64_MAX)
+		deadline_set(&pool->waits, &holder->waiting, at);
+}
+
+static bool tells_of_wait(struct holder *holder)
+{
+	if (clock_now() < notice_at(holder))
+		return false;
+	holder->notified = true;
+	if (holder->calls->waits != NULL)
+		holder->calls->waits(holder);
+	set_wait_deadline(holder);
+	return true;
 }
 
 /* No replica became fresh enough in the moment that the read had: it falls back. */
@@ -154,7 +178,7 @@ static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 	char text[256];
 
 	(void)deadlines;
-	if (loses_patience(holder))
+	if (tells_of_wait(holder) || loses_patience(holder))
 		return;
 	if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
 	    cluster_primary(pool->database->cluster) == NULL)
@@ -468,6 +492,7 @@ struct server *pool_lease(struct holder *holder)
 		}
 	}
 	holder->wait_since = clock_now();
+	holder->notified = false;
 	list_append(queue, &holder->node);
 	set_wait_deadline(holder);
 	pool_wake(pool);

@@ -364,6 +364,7 @@ static const struct stream_owner owner = {
 
 static const struct holder_calls holder_calls = {
 	.leased = request_leased,
+	.waits = request_waits,
 	.refused = request_refused,
 	.input = relay_input,
 	.lost = loss_server_lost,

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
 #include "session/block.h"
@@ -329,6 +330,21 @@ static void refuse_request(struct client *client, const char *sqlstate, const ch
 		client->skip_to_sync = true;
 	}
 	client_resume(client);
+}
+
+void request_waits(struct holder *holder)
+{
+	struct client *client = list_entry(holder, struct client, holder);
+	struct text packet = { 0 };
+	struct writer writer;
+
+	if (client->state != CLIENT_WAITING)
+		return; /* before the greeting there are no notices */
+	writer_init_text(&writer, &packet);
+	compose_notice(&writer, "No server connection available in postgres backend, "
+				"client being queued");
+	client_send(client, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
 }
 
 void request_refused(struct holder *holder, bool final, const char *sqlstate, const char *text)
