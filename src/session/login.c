@@ -437,12 +437,19 @@ static bool find_database(struct client *client)
 	return true;
 }
 
+/* Clients of the console and those who only cancel are not counted. */
+static unsigned other_clients(void)
+{
+	return clients_count() - 1 - clients_in(CLIENT_CONSOLE)->count -
+	       clients_in(CLIENT_CANCEL)->count;
+}
+
 static bool check_limits(struct client *client, struct database *database)
 {
 	struct settings settings;
 
 	config_effective(client->pooler->config, database->entry, client->login->user, &settings);
-	return within(client, clients_count() - 1, client->pooler->config->settings.max_client_conn,
+	return within(client, other_clients(), client->pooler->config->settings.max_client_conn,
 		      "no more connections allowed (max_client_conn)") &&
 	       within(client, database->clients - 1, settings.max_db_client_connections,
 		      "client connections exceeded (max_db_client_connections)") &&
