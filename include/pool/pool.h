@@ -106,6 +106,8 @@ struct pool {
 	struct task serve;
 	struct task burial;
 	struct greeting greeting; /* of the last server that logged in; empty: none did yet */
+	char *failure; /* why the last attempt to connect failed; NULL: it did not */
+	char failure_state[6]; /* its SQLSTATE */
 	char *secret; /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
 	unsigned clients; /* that belong to it */

@@ -83,6 +83,14 @@ void login_begin(struct server *server)
 	text_done(&packet);
 }
 
+/* It speaks nonsense: left alone for a while, or it would be asked again at once, for ever. */
+static void break_login(struct server *server, const char *why)
+{
+	pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
+			    "server broke the protocol during login", false);
+	server_close(server, why);
+}
+
 static void take_authentication(struct server *server, const struct message *message)
 {
 	struct answer *answer = &server->login->answer;
@@ -118,7 +126,7 @@ static void take_parameter(struct server *server, const struct message *message)
 	const char *value = reader_cstring(&reader);
 
 	if (reader.bad) {
-		server_close(server, "broken ParameterStatus");
+		break_login(server, "broken ParameterStatus");
 		return;
 	}
 	greeting_add(&server->login->greeting, name, value);
@@ -132,7 +140,7 @@ static void take_key(struct server *server, const struct message *message)
 	server->pid = reader_u32(&reader);
 	server->key_len = (uint32_t)reader_left(&reader);
 	if (reader.bad || server->key_len > CANCEL_KEY_MAX) {
-		server_close(server, "broken BackendKeyData");
+		break_login(server, "broken BackendKeyData");
 		return;
 	}
 	memcpy(server->key, reader_bytes(&reader, server->key_len), server->key_len);
@@ -149,7 +157,7 @@ static void take_error(struct server *server, const struct message *message)
 	bool passing;
 
 	if (!error_read(message->body, message->body_len, &fields)) {
-		server_close(server, "broken ErrorResponse");
+		break_login(server, "broken ErrorResponse");
 		return;
 	}
 	passing = error_is(&fields, SQLSTATE_CANNOT_CONNECT_NOW) ||
@@ -206,14 +214,12 @@ static void take_message(struct server *server, const struct message *message)
 		break;
 	case MSG_READY_FOR_QUERY:
 		if (!server->login->authenticated)
-			server_close(server, "ReadyForQuery before AuthenticationOk");
+			break_login(server, "ReadyForQuery before AuthenticationOk");
 		else
 			finish(server);
 		break;
 	default:
-		pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
-				    "server broke the protocol during login", false);
-		server_close(server, "unexpected message during login");
+		break_login(server, "unexpected message during login");
 	}
 }
 
@@ -229,9 +235,7 @@ void login_input(struct server *server)
 			stream_want(&server->stream, LOGIN_MESSAGE_MAX);
 			return;
 		case PEEK_BAD:
-			pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
-					    "server broke the protocol during login", false);
-			server_close(server, "broken message during login");
+			break_login(server, "broken message during login");
 			return;
 		case PEEK_OK:
 			take_message(server, &message);

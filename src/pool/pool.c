@@ -301,6 +301,7 @@ static void bury(struct task *task)
 	deadlines_done(&pool->requests);
 	deadlines_done(&pool->transactions);
 	greeting_done(&pool->greeting);
+	free(pool->failure);
 	if (pool->secret != NULL)
 		mem_wipe(pool->secret, strlen(pool->secret));
 	free(pool->secret);
@@ -353,6 +354,14 @@ void pool_refresh(struct pool *pool)
 	pool_wake(pool);
 }
 
+/* What made the last attempt fail may have been the secret. */
+static void try_again(struct pool *pool)
+{
+	list_for_each(&pool->hosts, node, after)
+		list_entry(node, struct pool_host, node)->retry_at = 0;
+	pool_wake(pool);
+}
+
 void pool_credentials(struct pool *pool, const char *secret, const struct scram_keys *keys)
 {
 	bool same = (secret == NULL) == (pool->secret == NULL) &&
@@ -364,6 +373,7 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
 		free(pool->secret);
 		pool->secret = secret != NULL ? mem_string(secret) : NULL;
 		memset(&pool->keys, 0, sizeof(pool->keys));
+		try_again(pool);
 	}
 	if (keys != NULL && keys->salt_len != 0)
 		pool->keys = *keys;
@@ -568,11 +578,18 @@ void pool_return(struct server *server)
 	}
 }
 
+static void forget_failure(struct pool *pool)
+{
+	free(pool->failure);
+	pool->failure = NULL;
+}
+
 void pool_server_ready(struct server *server)
 {
 	const char *why = why_to_close(server);
 
 	deadline_clear(&server->deadline);
+	forget_failure(server->pool);
 	if (why != NULL && server->state != SERVER_LOGIN)
 		server_close(server, why);
 	else
@@ -710,6 +727,56 @@ static bool serve_queue(struct pool *pool, int number)
 	return any;
 }
 
+static void refuse_all(struct pool *pool, const char *sqlstate, const char *text)
+{
+	for (int i = 0; i < POOL_QUEUES; i++) {
+		struct list_node *node;
+
+		while ((node = list_first(&pool->queues[i])) != NULL) {
+			struct holder *holder = list_entry(node, struct holder, node);
+
+			pool_stop_waiting(holder);
+			holder->calls->refused(holder, true, sqlstate, text);
+		}
+	}
+}
+
+/* Whether some server works, so that those who wait have something to wait for. */
+static bool has_working_server(const struct pool *pool)
+{
+	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
+		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) != 0;
+}
+
+static void remember_failure(struct pool *pool, const char *sqlstate, const char *text)
+{
+	char why[320];
+
+	snprintf(why, sizeof(why),
+		 "server login has been failing, cached error: %s (server_login_retry)", text);
+	forget_failure(pool);
+	pool->failure = mem_string(why);
+	memcpy(pool->failure_state, sqlstate, sizeof(pool->failure_state) - 1);
+}
+
+/*
+ * A plain entry whose only host refused us lately: who comes now is told why at once, rather than
+ * after server_login_retry.
+ */
+static bool is_failing(const struct pool *pool)
+{
+	if (pool->failure == NULL || database_is_split(pool->database) || has_working_server(pool))
+		return false;
+	list_for_each(&pool->hosts, node, after)
+	{
+		const struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (!at->removed && (clock_now() >= at->retry_at || host_unready(at) != 0))
+			return false;
+	}
+	return true;
+}
+
 /*
  * The queues take turns by who waits longest at their head, so that reads that fall back to the
  * primary do not overtake writes for ever.
@@ -722,6 +789,8 @@ static void serve(struct task *task)
 	if (!may_lease(pool))
 		return;
 	refresh_hosts(pool);
+	if (is_failing(pool))
+		refuse_all(pool, pool->failure_state, pool->failure);
 	if (pool->queues[0].count != 0 && pool->queues[1].count != 0) {
 		struct holder *a = list_entry(list_first(&pool->queues[0]), struct holder, node);
 		struct holder *b = list_entry(list_first(&pool->queues[1]), struct holder, node);
@@ -750,27 +819,6 @@ usec_t pool_max_wait(const struct pool *pool)
 	return longest;
 }
 
-static void refuse_all(struct pool *pool, const char *sqlstate, const char *text)
-{
-	for (int i = 0; i < POOL_QUEUES; i++) {
-		struct list_node *node;
-
-		while ((node = list_first(&pool->queues[i])) != NULL) {
-			struct holder *holder = list_entry(node, struct holder, node);
-
-			pool_stop_waiting(holder);
-			holder->calls->refused(holder, true, sqlstate, text);
-		}
-	}
-}
-
-/* Whether some server works, so that those who wait have something to wait for. */
-static bool has_working_server(const struct pool *pool)
-{
-	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
-		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) != 0;
-}
-
 static bool another_host_may_do(const struct pool_host *failed)
 {
 	list_for_each(&failed->pool->hosts, node, after)
@@ -786,7 +834,6 @@ static bool another_host_may_do(const struct pool_host *failed)
 void pool_connect_failed(struct server *server, const char *sqlstate, const char *text, bool final)
 {
 	struct pool *pool = server->pool;
-	char why[320];
 
 	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
 	set_retry(server->at, server->at->retry_at);
@@ -794,15 +841,15 @@ void pool_connect_failed(struct server *server, const char *sqlstate, const char
 	if (has_working_server(pool))
 		return;
 	if (final) {
+		remember_failure(pool, sqlstate, text);
 		refuse_all(pool, sqlstate, text);
 		return;
 	}
 	if (database_is_split(pool->database) || another_host_may_do(server->at) ||
 	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
 		return;
-	snprintf(why, sizeof(why),
-		 "server login has been failing, cached error: %s (server_login_retry)", text);
-	refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, why);
+	remember_failure(pool, SQLSTATE_CONNECTION_FAILURE, text);
+	refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, pool->failure);
 }
 
 /* ---- the operator, and the cluster ---- */
