@@ -21,7 +21,7 @@ enum command_argument {
 	TAKES_NOTHING,
 	TAKES_OPTIONAL, /* a name */
 	TAKES_NAME,
-	TAKES_SETTING, /* name = value, name TO value */
+	TAKES_SETTING,	/* name = value, name TO value */
 	TAKES_ANYTHING, /* what follows is of no interest */
 };
 

@@ -25,8 +25,8 @@ enum console_wait {
 /* One operator's connection. */
 struct console_session {
 	struct client *client;
-	struct task more;	/* goes on with input that is there */
-	struct deadline check;	/* looks again: at what it waits for, or whether its output left */
+	struct task more;      /* goes on with input that is there */
+	struct deadline check; /* looks again: at what it waits for, or whether its output left */
 	enum console_wait wait;
 	char *database;	   /* that it waits for; NULL: all */
 	const char *tag;   /* of the answer to come; constant */

@@ -61,7 +61,7 @@ struct stream {
 	struct stream *next_flush;
 	struct stream *source;	   /* paused until our output has drained */
 	struct stream *destination; /* the reverse: whose output we wait for */
-	uint64_t sent; /* bytes that the kernel took */
+	uint32_t sent; /* bytes that the kernel took, modulo 2^32 */
 	uint32_t out_bytes;
 	uint32_t want; /* the owner needs so many contiguous bytes */
 	int fd;

@@ -2,6 +2,7 @@
 #ifndef PGWEIR_POOL_NEED_H
 #define PGWEIR_POOL_NEED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -26,11 +27,14 @@ enum need_fallback {
 struct need {
 	uint8_t kind;
 	uint8_t fallback;
+	bool patient; /* a read: waits a moment for a replica before it falls back */
+	bool any_age; /* whatever its lag: a greeting */
 	const struct host *host; /* that the client read from last: compared, never followed */
-	usec_t written;	  /* when its last write was answered; 0: never */
-	usec_t seen;	  /* when its last read was answered: only that replica may be older */
-	usec_t max_lag;
-	usec_t patience; /* until this moment a read waits for a replica before it falls back */
+	usec_t written;		 /* when its last write was answered; 0: never */
+	usec_t seen;		 /* when its last read was answered: only that replica may be older */
 };
+
+/* How long a patient read waits. */
+#define NEED_PATIENCE_USEC (20 * USEC_PER_MSEC)
 
 #endif

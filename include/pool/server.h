@@ -54,7 +54,7 @@ struct server {
 	void (*canceled)(void *who); /* canceling: it is through, or given up; NULL: nobody asks */
 	void *who;
 	uint64_t leases;	    /* counts leases */
-	uint64_t sent_before;	    /* stream.sent when it was leased */
+	uint32_t sent_before;	    /* stream.sent when it was leased */
 	uint64_t id;
 	usec_t connected_at; /* when it began to connect */
 	usec_t used_at;	     /* when it was leased or given back last */
@@ -73,6 +73,7 @@ struct server {
 	uint16_t cancels; /* cancel requests aimed at it that still travel */
 	uint8_t state;
 	uint8_t copy;
+	char last_words[6]; /* SQLSTATE of a FATAL error; "": none */
 	char transaction;  /* of the last ReadyForQuery: I, T or E */
 	bool close_needed; /* is closed at the end of its lease */
 	bool checked;	   /* answered its check, and was not leased since */

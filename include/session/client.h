@@ -67,10 +67,12 @@ struct client {
 	struct pooler *pooler;
 	struct database *database; /* from the startup packet on */
 	struct pool_user *user;	   /* that it logged in as */
-	struct client_login *login;	 /* until logged in */
-	struct console_session *console; /* CLIENT_CONSOLE; the admin layer's */
-	struct server *carrier;		 /* CLIENT_CANCEL: its connection to the server */
-	struct names *names;		 /* its prepared statements; NULL: none yet */
+	struct client_login *login; /* until logged in */
+	union {
+		struct names *names;		 /* its prepared statements; NULL: none yet */
+		struct console_session *console; /* CLIENT_CONSOLE; the admin layer's */
+		struct server *carrier; /* CLIENT_CANCEL: its connection to the server */
+	};
 	char *begin;	 /* BLOCK_DEFERRED: what we answered and did not send */
 	struct chunk *kept; /* the request under way, while it can be sent anew; else NULL */
 	const struct parameters *wanted; /* what its servers are made to have */
@@ -89,7 +91,7 @@ struct client {
 	uint8_t state;
 	uint8_t block;
 	uint8_t route; /* enum route_choice: asked for with pgweir.route */
-	uint64_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
+	uint32_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
 	bool in_batch;	      /* extended messages were sent and no Sync yet */
 	bool skip_to_sync;    /* we answered an error: the rest of the batch is dropped */
 	bool pass_drop;	      /* what goes through unseen is dropped */
@@ -102,7 +104,6 @@ struct client {
 	bool console_admin;
 	bool commits;	    /* a COMMIT is under way */
 	bool canceled;	    /* its request is being canceled: never sent anew */
-	char last_words[6];   /* SQLSTATE of a FATAL error of its server; "": none */
 	bool loss_untold;   /* BLOCK_LOST: it has not been told yet */
 };
 

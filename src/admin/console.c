@@ -231,7 +231,8 @@ static void take_query(struct console_session *session, const struct message *me
 
 	session->skip_to_sync = false;
 	if (!reader_is_done(&reader))
-		client_close(session->client, SQLSTATE_PROTOCOL_VIOLATION, "malformed Query message");
+		client_close(session->client, SQLSTATE_PROTOCOL_VIOLATION,
+			     "malformed Query message");
 	else
 		run_query(session, sql);
 }
@@ -400,8 +401,7 @@ static void on_check(struct deadlines *deadlines, struct list_node *node)
 
 void console_shutdown_complete(void)
 {
-	list_for_each(clients_in(CLIENT_CONSOLE), node, after)
-	{
+	list_for_each(clients_in(CLIENT_CONSOLE), node, after) {
 		struct client *client = list_entry(node, struct client, node);
 
 		if (client->console->wait != WAIT_SHUTDOWN)

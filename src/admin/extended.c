@@ -37,8 +37,7 @@ struct portal {
 static struct statement_entry *find_statement(const struct console_session *session,
 					      const char *name)
 {
-	list_for_each(&session->statements, node, after)
-	{
+	list_for_each(&session->statements, node, after) {
 		struct statement_entry *entry = list_entry(node, struct statement_entry, node);
 
 		if (strcmp(entry->name, name) == 0)
@@ -49,8 +48,7 @@ static struct statement_entry *find_statement(const struct console_session *sess
 
 static struct portal *find_portal(const struct console_session *session, const char *name)
 {
-	list_for_each(&session->portals, node, after)
-	{
+	list_for_each(&session->portals, node, after) {
 		struct portal *portal = list_entry(node, struct portal, node);
 
 		if (strcmp(portal->name, name) == 0)

@@ -12,8 +12,7 @@
 static void for_pools(struct pooler *pooler, struct database *database,
 		      void (*act)(struct pool *pool))
 {
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		struct database *each = list_entry(node, struct database, node);
 
 		if (database != NULL && each != database)
@@ -56,8 +55,7 @@ bool operate_is_quiet(struct pooler *pooler, struct database *database)
 
 	/* Those that were logging in when the pause began are idle by now. */
 	for_pools(pooler, database, close_idle);
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		const struct database *each = list_entry(node, struct database, node);
 
 		if (database == NULL || each == database)
@@ -72,8 +70,7 @@ void operate_kill(struct pooler *pooler, struct database *database)
 		pooler->paused = true;
 	else
 		database->paused = true;
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		struct database *each = list_entry(node, struct database, node);
 
 		if (database == NULL || each == database)
@@ -89,8 +86,7 @@ void operate_reconnect(struct pooler *pooler, struct database *database)
 
 static bool has_server_to_replace(const struct pool *pool)
 {
-	list_for_each(&pool->hosts, host_node, after_host)
-	{
+	list_for_each(&pool->hosts, host_node, after_host) {
 		const struct pool_host *at = list_entry(host_node, struct pool_host, node);
 
 		for (int state = 0; state < SERVER_CLOSED; state++)
@@ -103,8 +99,7 @@ static bool has_server_to_replace(const struct pool *pool)
 
 bool operate_is_reconnected(const struct pooler *pooler, const struct database *database)
 {
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		const struct database *each = list_entry(node, struct database, node);
 
 		if (database != NULL && each != database)

@@ -13,21 +13,45 @@
 #include "session/login.h"
 #include "session/names.h"
 
-#define TABLE(columns, walk) { columns, sizeof(columns) / sizeof((columns)[0]), walk }
+#define TABLE(columns, walk)                                                                       \
+	{                                                                                          \
+		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
+	}
 
 /* A client or a server. */
 struct row {
 	const struct client *client;
 	const struct server *server;
-	bool prefixed; /* states as in SHOW SOCKETS */
+	bool prefixed;		 /* states as in SHOW SOCKETS */
 	struct addr peer, local; /* of the server's socket */
 };
 
 enum {
-	IS_TYPE, IS_USER, IS_DATABASE, IS_REPLICATION, IS_STATE, IS_ADDR, IS_PORT, IS_LOCAL_ADDR,
-	IS_LOCAL_PORT, IS_CONNECT_TIME, IS_REQUEST_TIME, IS_WAIT, IS_WAIT_US, IS_CLOSE_NEEDED,
-	IS_PTR, IS_LINK, IS_REMOTE_PID, IS_TLS, IS_APPLICATION, IS_PREPARED, IS_ID, IS_ZERO,
-	IS_AVAILABLE, IS_MESSAGE_REST, IS_QUEUED,
+	IS_TYPE,
+	IS_USER,
+	IS_DATABASE,
+	IS_REPLICATION,
+	IS_STATE,
+	IS_ADDR,
+	IS_PORT,
+	IS_LOCAL_ADDR,
+	IS_LOCAL_PORT,
+	IS_CONNECT_TIME,
+	IS_REQUEST_TIME,
+	IS_WAIT,
+	IS_WAIT_US,
+	IS_CLOSE_NEEDED,
+	IS_PTR,
+	IS_LINK,
+	IS_REMOTE_PID,
+	IS_TLS,
+	IS_APPLICATION,
+	IS_PREPARED,
+	IS_ID,
+	IS_ZERO,
+	IS_AVAILABLE,
+	IS_MESSAGE_REST,
+	IS_QUEUED,
 };
 
 static void cell_address(struct cell *cell, int family, const uint8_t *bytes)
@@ -145,10 +169,10 @@ static const char *shown_state(const struct server *server)
 {
 	/* In PgBouncer's words. */
 	static const char *const names[SERVER_STATES] = {
-		[SERVER_CONNECTING] = "new",   [SERVER_LOGIN] = "new",
+		[SERVER_CONNECTING] = "new",	      [SERVER_LOGIN] = "new",
 		[SERVER_CANCELING] = "active_cancel", [SERVER_IDLE] = "idle",
-		[SERVER_LEASED] = "active",    [SERVER_CHORES] = "tested",
-		[SERVER_HELD] = "being_canceled", [SERVER_CLOSED] = "closed",
+		[SERVER_LEASED] = "active",	      [SERVER_CHORES] = "tested",
+		[SERVER_HELD] = "being_canceled",     [SERVER_CLOSED] = "closed",
 	};
 
 	return names[server->state];
@@ -206,8 +230,7 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 	case IS_LINK:
 		cell_text(cell, "");
 		if (holder != NULL)
-			cell_integer(cell,
-				     (int64_t)list_entry(holder, struct client, holder)->id);
+			cell_integer(cell, (int64_t)list_entry(holder, struct client, holder)->id);
 		break;
 	case IS_REMOTE_PID:
 		cell_integer(cell, server->pid);
@@ -249,8 +272,7 @@ static void walk_client_state(struct show *show, enum client_state state, bool p
 {
 	struct row row = { .prefixed = prefixed };
 
-	list_for_each(clients_in(state), node, after)
-	{
+	list_for_each(clients_in(state), node, after) {
 		row.client = list_entry(node, struct client, node);
 		show->row(show, &row);
 	}
@@ -281,15 +303,13 @@ static void walk_pool_servers(struct show *show, const struct pool *pool, unsign
 {
 	struct row row = { .prefixed = prefixed };
 
-	list_for_each(&pool->hosts, host_node, after_host)
-	{
+	list_for_each(&pool->hosts, host_node, after_host) {
 		const struct pool_host *at = list_entry(host_node, struct pool_host, node);
 
 		for (int state = 0; state < SERVER_CLOSED; state++) {
 			if ((states & 1u << state) == 0)
 				continue;
-			list_for_each(&at->servers[state], node, after)
-			{
+			list_for_each(&at->servers[state], node, after) {
 				row.server = list_entry(node, struct server, node);
 				find_addresses(&row);
 				show->row(show, &row);
@@ -300,8 +320,7 @@ static void walk_pool_servers(struct show *show, const struct pool *pool, unsign
 
 static void walk_server_states(struct show *show, unsigned states, bool prefixed)
 {
-	list_for_each(&show->pooler->databases, node, after)
-	{
+	list_for_each(&show->pooler->databases, node, after) {
 		const struct database *database = list_entry(node, struct database, node);
 
 		list_for_each(&database->pools, pool_node, after_pool)
@@ -333,27 +352,25 @@ static void walk_active_sockets(struct show *show)
 }
 
 #define CONNECTION_COLUMNS                                                                         \
-	{ "type", OID_TEXT, value, IS_TYPE },                                                      \
-	{ "user", OID_TEXT, value, IS_USER },                                                      \
-	{ "database", OID_TEXT, value, IS_DATABASE },                                              \
-	{ "replication", OID_TEXT, value, IS_REPLICATION },                                        \
-	{ "state", OID_TEXT, value, IS_STATE },                                                    \
-	{ "addr", OID_TEXT, value, IS_ADDR },                                                      \
-	{ "port", OID_INT4, value, IS_PORT },                                                      \
-	{ "local_addr", OID_TEXT, value, IS_LOCAL_ADDR },                                          \
-	{ "local_port", OID_INT4, value, IS_LOCAL_PORT },                                          \
-	{ "connect_time", OID_TEXT, value, IS_CONNECT_TIME },                                      \
-	{ "request_time", OID_TEXT, value, IS_REQUEST_TIME },                                      \
-	{ "wait", OID_INT4, value, IS_WAIT },                                                      \
-	{ "wait_us", OID_INT4, value, IS_WAIT_US },                                                \
-	{ "close_needed", OID_INT4, value, IS_CLOSE_NEEDED },                                      \
-	{ "ptr", OID_TEXT, value, IS_PTR },                                                        \
-	{ "link", OID_TEXT, value, IS_LINK },                                                      \
-	{ "remote_pid", OID_INT4, value, IS_REMOTE_PID },                                          \
-	{ "tls", OID_TEXT, value, IS_TLS },                                                        \
-	{ "application_name", OID_TEXT, value, IS_APPLICATION },                                   \
-	{ "prepared_statements", OID_INT4, value, IS_PREPARED },                                   \
-	{ "id", OID_INT4, value, IS_ID }
+	{ "type", OID_TEXT, value, IS_TYPE }, { "user", OID_TEXT, value, IS_USER },                \
+		{ "database", OID_TEXT, value, IS_DATABASE },                                      \
+		{ "replication", OID_TEXT, value, IS_REPLICATION },                                \
+		{ "state", OID_TEXT, value, IS_STATE }, { "addr", OID_TEXT, value, IS_ADDR },      \
+		{ "port", OID_INT4, value, IS_PORT },                                              \
+		{ "local_addr", OID_TEXT, value, IS_LOCAL_ADDR },                                  \
+		{ "local_port", OID_INT4, value, IS_LOCAL_PORT },                                  \
+		{ "connect_time", OID_TEXT, value, IS_CONNECT_TIME },                              \
+		{ "request_time", OID_TEXT, value, IS_REQUEST_TIME },                              \
+		{ "wait", OID_INT4, value, IS_WAIT }, { "wait_us", OID_INT4, value, IS_WAIT_US },  \
+		{ "close_needed", OID_INT4, value, IS_CLOSE_NEEDED },                              \
+		{ "ptr", OID_TEXT, value, IS_PTR }, { "link", OID_TEXT, value, IS_LINK },          \
+		{ "remote_pid", OID_INT4, value, IS_REMOTE_PID },                                  \
+		{ "tls", OID_TEXT, value, IS_TLS },                                                \
+		{ "application_name", OID_TEXT, value, IS_APPLICATION },                           \
+		{ "prepared_statements", OID_INT4, value, IS_PREPARED },                           \
+	{                                                                                          \
+		"id", OID_INT4, value, IS_ID                                                       \
+	}
 
 static const struct show_column connection_columns[] = {
 	CONNECTION_COLUMNS,

@@ -11,7 +11,10 @@
 #include "pool/pool.h"
 #include "session/client.h"
 
-#define TABLE(columns, walk) { columns, sizeof(columns) / sizeof((columns)[0]), walk }
+#define TABLE(columns, walk)                                                                       \
+	{                                                                                          \
+		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
+	}
 
 static unsigned console_clients(void)
 {
@@ -26,9 +29,25 @@ struct database_row {
 };
 
 enum {
-	DB_NAME, DB_HOST, DB_PORT, DB_DBNAME, DB_FORCE_USER, DB_POOL_SIZE, DB_MIN_POOL_SIZE,
-	DB_RESERVE, DB_LIFETIME, DB_MODE, DB_BALANCE, DB_MAX, DB_CURRENT, DB_MAX_CLIENTS,
-	DB_CLIENTS, DB_PAUSED, DB_DISABLED, DB_CLUSTER, DB_ROUTE,
+	DB_NAME,
+	DB_HOST,
+	DB_PORT,
+	DB_DBNAME,
+	DB_FORCE_USER,
+	DB_POOL_SIZE,
+	DB_MIN_POOL_SIZE,
+	DB_RESERVE,
+	DB_LIFETIME,
+	DB_MODE,
+	DB_BALANCE,
+	DB_MAX,
+	DB_CURRENT,
+	DB_MAX_CLIENTS,
+	DB_CLIENTS,
+	DB_PAUSED,
+	DB_DISABLED,
+	DB_CLUSTER,
+	DB_ROUTE,
 };
 
 static void console_value(struct cell *cell, unsigned column, const struct settings *global)
@@ -155,8 +174,7 @@ static void walk_databases(struct show *show)
 {
 	struct database_row row = { .global = &show->pooler->config->settings };
 
-	list_for_each(&show->pooler->databases, node, after)
-	{
+	list_for_each(&show->pooler->databases, node, after) {
 		row.database = list_entry(node, struct database, node);
 		if (!row.database->removed)
 			show->row(show, &row);
@@ -191,8 +209,17 @@ const struct show_table show_databases = TABLE(database_columns, walk_databases)
 /* ---- POOLS ---- */
 
 enum {
-	POOL_DATABASE, POOL_USER, POOL_ACTIVE, POOL_WAITING, POOL_CANCELS, POOL_WAITING_CANCELS,
-	POOL_MAXWAIT, POOL_MAXWAIT_US, POOL_MODE, POOL_BALANCE, POOL_ZERO,
+	POOL_DATABASE,
+	POOL_USER,
+	POOL_ACTIVE,
+	POOL_WAITING,
+	POOL_CANCELS,
+	POOL_WAITING_CANCELS,
+	POOL_MAXWAIT,
+	POOL_MAXWAIT_US,
+	POOL_MODE,
+	POOL_BALANCE,
+	POOL_ZERO,
 };
 
 static unsigned waiting(const struct pool *pool)
@@ -280,8 +307,7 @@ static void pool_servers(struct cell *cell, const struct show_column *column, co
 
 static void walk_pools(struct show *show)
 {
-	list_for_each(&show->pooler->databases, node, after)
-	{
+	list_for_each(&show->pooler->databases, node, after) {
 		const struct database *database = list_entry(node, struct database, node);
 
 		list_for_each(&database->pools, pool_node, after_pool)
@@ -320,8 +346,16 @@ struct user_row {
 	const struct pool_user *count;	 /* NULL: no connections yet */
 };
 
-enum { USER_NAME, USER_POOL_SIZE, USER_RESERVE, USER_MODE, USER_MAX, USER_SERVERS,
-       USER_MAX_CLIENTS, USER_CLIENTS };
+enum {
+	USER_NAME,
+	USER_POOL_SIZE,
+	USER_RESERVE,
+	USER_MODE,
+	USER_MAX,
+	USER_SERVERS,
+	USER_MAX_CLIENTS,
+	USER_CLIENTS
+};
 
 static bool sets(const struct config_user *entry, const char *name)
 {
@@ -413,8 +447,8 @@ static void walk_users(struct show *show)
 		if (i > 0 && strcmp(name, rows[i - 1].name) == 0)
 			continue;
 		rows[i].entry = config_user_find(config, name);
-		rows[i].count = map_find_match(&pooler->users, map_hash(name, strlen(name)),
-					       is_user, name);
+		rows[i].count =
+			map_find_match(&pooler->users, map_hash(name, strlen(name)), is_user, name);
 		show->row(show, &rows[i]);
 	}
 	free(rows);
@@ -435,8 +469,20 @@ const struct show_table show_users = TABLE(user_columns, walk_users);
 /* ---- HOSTS ---- */
 
 enum {
-	HOST_CLUSTER, HOST_NAME, HOST_PORT, HOST_ROLE, HOST_HEALTH, HOST_ADMIN, HOST_LAG,
-	HOST_TIMELINE, HOST_LSN, HOST_CONNECTIONS, HOST_LEASED, HOST_READS, HOST_WRITES, HOST_CAUSE,
+	HOST_CLUSTER,
+	HOST_NAME,
+	HOST_PORT,
+	HOST_ROLE,
+	HOST_HEALTH,
+	HOST_ADMIN,
+	HOST_LAG,
+	HOST_TIMELINE,
+	HOST_LSN,
+	HOST_CONNECTIONS,
+	HOST_LEASED,
+	HOST_READS,
+	HOST_WRITES,
+	HOST_CAUSE,
 };
 
 static void host_lag_value(struct cell *cell, const struct host *host)
@@ -523,8 +569,7 @@ static void walk_hosts(struct show *show)
 {
 	list_for_each(&show->pooler->clusters, node, after)
 		walk_cluster(show, list_entry(node, struct pool_cluster, node)->cluster);
-	list_for_each(&show->pooler->databases, node, after)
-	{
+	list_for_each(&show->pooler->databases, node, after) {
 		const struct database *database = list_entry(node, struct database, node);
 
 		if (!database->removed && !database_is_split(database))

@@ -13,7 +13,10 @@
 #include "pool/statement.h"
 #include "session/client.h"
 
-#define TABLE(columns, walk) { columns, sizeof(columns) / sizeof((columns)[0]), walk }
+#define TABLE(columns, walk)                                                                       \
+	{                                                                                          \
+		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
+	}
 
 void cell_time(struct cell *cell, int64_t moment)
 {
@@ -239,8 +242,8 @@ static void memory_value(struct cell *cell, const struct show_column *column, co
 		cell_integer(cell, (int64_t)memory->values[column->arg]);
 }
 
-static void show_memory(struct show *show, const char *name, size_t size, size_t used, size_t unused,
-			size_t total)
+static void show_memory(struct show *show, const char *name, size_t size, size_t used,
+			size_t unused, size_t total)
 {
 	struct memory memory = { name, { size, used, unused, total } };
 
@@ -342,8 +345,17 @@ const struct show_table show_dns_zones = TABLE(zone_columns, walk_zones);
 static const char *const constants[] = {
 	"1", "", "UTF8", "ISO", "read committed", "1", SHOW_SERVER_VERSION, "on", "GMT",
 };
-enum { ONE, APPLICATION_NAME, ENCODING, DATE_STYLE, ISOLATION, FLOAT_DIGITS, SERVER_VERSION,
-       STD_STRINGS, TIME_ZONE };
+enum {
+	ONE,
+	APPLICATION_NAME,
+	ENCODING,
+	DATE_STYLE,
+	ISOLATION,
+	FLOAT_DIGITS,
+	SERVER_VERSION,
+	STD_STRINGS,
+	TIME_ZONE
+};
 
 static void constant_value(struct cell *cell, const struct show_column *column, const void *row)
 {

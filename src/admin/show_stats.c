@@ -24,22 +24,21 @@ static void database_name(struct cell *cell, const struct show_column *column, c
 
 static void total(struct cell *cell, const struct show_column *column, const void *row)
 {
-	cell_integer(cell, (int64_t)pool_stats_values(
-				   &((const struct row *)row)->totals)[column->arg]);
+	cell_integer(cell,
+		     (int64_t)pool_stats_values(&((const struct row *)row)->totals)[column->arg]);
 }
 
 static void average(struct cell *cell, const struct show_column *column, const void *row)
 {
-	cell_integer(cell, (int64_t)pool_stats_values(
-				   &((const struct row *)row)->averages)[column->arg]);
+	cell_integer(cell,
+		     (int64_t)pool_stats_values(&((const struct row *)row)->averages)[column->arg]);
 }
 
 static void walk(struct show *show)
 {
 	struct row console = { .database = CONSOLE_DATABASE };
 
-	list_for_each(&show->pooler->databases, node, after)
-	{
+	list_for_each(&show->pooler->databases, node, after) {
 		const struct database *database = list_entry(node, struct database, node);
 		struct row row = { .database = database->name };
 
@@ -56,18 +55,13 @@ static void walk(struct show *show)
 	{ "total_" stats, OID_NUMERIC, total, COUNTER_##field },
 #define AVERAGE(field, stats, avg, totals, sum)                                                    \
 	{ "avg_" avg, OID_NUMERIC, average, COUNTER_##field },
-#define PLAIN_TOTAL(field, stats, avg, totals, sum)                                                \
-	{ totals, OID_NUMERIC, total, COUNTER_##field },
+#define PLAIN_TOTAL(field, stats, avg, totals, sum) { totals, OID_NUMERIC, total, COUNTER_##field },
 
-static const struct show_column stats_columns[] = {
-	{ "database", OID_TEXT, database_name, 0 },
-	POOL_COUNTERS(TOTAL) POOL_COUNTERS(AVERAGE)
-};
+static const struct show_column stats_columns[] = { { "database", OID_TEXT, database_name, 0 },
+						    POOL_COUNTERS(TOTAL) POOL_COUNTERS(AVERAGE) };
 
-static const struct show_column totals_columns[] = {
-	{ "database", OID_TEXT, database_name, 0 },
-	POOL_COUNTERS(PLAIN_TOTAL)
-};
+static const struct show_column totals_columns[] = { { "database", OID_TEXT, database_name, 0 },
+						     POOL_COUNTERS(PLAIN_TOTAL) };
 
 /* PgBouncer prefixes the last four only. */
 static const struct show_column averages_columns[] = {
@@ -86,7 +80,10 @@ static const struct show_column averages_columns[] = {
 	{ "avg_client_login_count", OID_NUMERIC, average, COUNTER_client_logins },
 };
 
-#define TABLE(columns) { columns, sizeof(columns) / sizeof((columns)[0]), walk }
+#define TABLE(columns)                                                                             \
+	{                                                                                          \
+		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
+	}
 const struct show_table show_stats = TABLE(stats_columns);
 const struct show_table show_stats_totals = TABLE(totals_columns);
 const struct show_table show_stats_averages = TABLE(averages_columns);

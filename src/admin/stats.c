@@ -65,11 +65,11 @@ static void weigh(struct pool_stats *sum, const struct pool_stats *more)
 					   ? sum->transaction_usec
 					   : more->transaction_usec;
 	if (queries == 0)
-		query_usec = sum->query_usec > more->query_usec ? sum->query_usec
-								: more->query_usec;
+		query_usec =
+			sum->query_usec > more->query_usec ? sum->query_usec : more->query_usec;
 	pool_stats_add(sum, more);
-	sum->transaction_usec = transactions != 0 ? transaction_usec / transactions
-						  : transaction_usec;
+	sum->transaction_usec =
+		transactions != 0 ? transaction_usec / transactions : transaction_usec;
 	sum->query_usec = queries != 0 ? query_usec / queries : query_usec;
 }
 
@@ -87,8 +87,7 @@ void stats_process(const struct pooler *pooler, struct pool_stats *totals,
 
 	memset(totals, 0, sizeof(*totals));
 	memset(averages, 0, sizeof(*averages));
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		const struct database *database = list_entry(node, struct database, node);
 
 		stats_totals(database, &sum);
@@ -112,8 +111,7 @@ static void log_averages(const struct pool_stats *average)
 
 static void end_database(const struct database *database, usec_t usec)
 {
-	list_for_each(&database->pools, node, after)
-	{
+	list_for_each(&database->pools, node, after) {
 		struct pool *pool = list_entry(node, struct pool, node);
 
 		stats_average(&pool->averaged, &pool->stats, usec, &pool->averages);

@@ -48,7 +48,8 @@ static bool refuse_paused(struct console_session *session, struct result *result
 	if (!pooler->paused && !pooler->shutting_down)
 		return false;
 	result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s",
-		     pooler->shutting_down ? "pooler is shutting down" : "already suspended/paused");
+		     pooler->shutting_down ? "pooler is shutting down"
+					   : "already suspended/paused");
 	return true;
 }
 
@@ -216,9 +217,17 @@ static void run_reload(struct console_session *session, const struct command *co
 
 /* What drivers set at login; nothing depends on it here. */
 static const char *const ignored_settings[] = {
-	"application_name", "client_encoding", "client_min_messages", "datestyle",
-	"default_transaction_isolation", "default_transaction_read_only", "extra_float_digits",
-	"intervalstyle", "search_path", "standard_conforming_strings", "statement_timeout",
+	"application_name",
+	"client_encoding",
+	"client_min_messages",
+	"datestyle",
+	"default_transaction_isolation",
+	"default_transaction_read_only",
+	"extra_float_digits",
+	"intervalstyle",
+	"search_path",
+	"standard_conforming_strings",
+	"statement_timeout",
 	"timezone",
 };
 
@@ -293,8 +302,9 @@ static void run_nothing(struct console_session *session, const struct command *c
 static void add_usage(struct text *text, const struct command_row *row)
 {
 	static const char *const arguments[] = {
-		[TAKES_NOTHING] = "",	 [TAKES_OPTIONAL] = " [name]", [TAKES_NAME] = " name",
-		[TAKES_SETTING] = " key = value", [TAKES_ANYTHING] = "",
+		[TAKES_NOTHING] = "",	[TAKES_OPTIONAL] = " [name]",
+		[TAKES_NAME] = " name", [TAKES_SETTING] = " key = value",
+		[TAKES_ANYTHING] = "",
 	};
 	size_t begin = text->len;
 

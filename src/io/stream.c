@@ -485,7 +485,7 @@ static void on_sent(void *who, ssize_t n)
 		}
 	}
 	stream->streams->sent_bytes += (uint64_t)n;
-	stream->sent += (uint64_t)n;
+	stream->sent += (uint32_t)n;
 	stream->out_bytes -= (uint32_t)n;
 	left = (uint32_t)n;
 	while (left > 0) {

@@ -103,12 +103,12 @@ static bool is_any(const struct addrinfo *info)
 }
 
 /* Binds all addresses of a name; `why` gets what failed last.  Returns how many work. */
-static int bind_name(struct listeners *listeners, const struct settings *settings,
-		     const char *name, char *why, size_t size)
+static int bind_name(struct listeners *listeners, const struct settings *settings, const char *name,
+		     char *why, size_t size)
 {
-	struct addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE
-	};
+	struct addrinfo hints = { .ai_family = AF_UNSPEC,
+				  .ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_PASSIVE };
 	const char *node = strcmp(name, "*") == 0 ? NULL : name;
 	struct addrinfo *found, *info;
 	char port[16];
@@ -262,7 +262,8 @@ static bool bind_unix(struct listeners *listeners, const struct settings *settin
 		return true;
 	if (!addr_parse(&addr, settings->unix_socket_dir, (uint16_t)settings->listen_port) ||
 	    !addr_is_unix(&addr)) {
-		snprintf(error, size, "unix_socket_dir \"%s\" is no folder and no @name, or too long",
+		snprintf(error, size,
+			 "unix_socket_dir \"%s\" is no folder and no @name, or too long",
 			 settings->unix_socket_dir);
 		return false;
 	}
@@ -313,8 +314,7 @@ static void watch_all(struct listeners *listeners, bool on)
 {
 	struct ev_loop *ev = listeners->pooler->loop->ev;
 
-	list_for_each(&listeners->list, node, after)
-	{
+	list_for_each(&listeners->list, node, after) {
 		struct listener *listener = list_entry(node, struct listener, node);
 
 		if (on)
@@ -391,8 +391,7 @@ void listeners_start(struct listeners *listeners, struct pooler *pooler)
 
 	listeners->pooler = pooler;
 	ev_timer_init(&listeners->rest, on_rested, REST_SECONDS, 0.);
-	list_for_each(&listeners->list, node, after)
-	{
+	list_for_each(&listeners->list, node, after) {
 		struct listener *listener = list_entry(node, struct listener, node);
 
 		ev_io_init(&listener->watcher, on_readable, listener->fd, EV_READ);
@@ -404,8 +403,7 @@ void listeners_start(struct listeners *listeners, struct pooler *pooler)
 
 void listeners_close_tcp(struct listeners *listeners)
 {
-	list_for_each(&listeners->list, node, after)
-	{
+	list_for_each(&listeners->list, node, after) {
 		struct listener *listener = list_entry(node, struct listener, node);
 
 		if (!addr_is_unix(&listener->addr))

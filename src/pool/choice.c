@@ -17,10 +17,12 @@ static struct read_need read_need(const struct choice *choice)
 	struct read_need read = {
 		.newer_than = need->written,
 		.seen = need->seen,
-		.max_lag = need->max_lag,
+		.max_lag = choice->pool->settings.max_replica_lag,
 		.zone = choice->pool->settings.zone,
 	};
 
+	if (need->any_age || read.max_lag == 0)
+		read.max_lag = LAG_UNKNOWN;
 	return read;
 }
 
@@ -47,7 +49,7 @@ static bool any_fits(const struct choice *choice, const struct host *host)
 static bool primary_may_read(const struct need *need)
 {
 	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY &&
-	       need->patience <= clock_now();
+	       !need->patient;
 }
 
 bool choice_allows(const struct choice *choice, const struct pool_host *at)
@@ -131,7 +133,7 @@ static struct pool_host *fall_back(struct choice *choice)
 {
 	struct cluster *cluster = choice->pool->database->cluster;
 
-	if (choice->need->kind == NEED_READ && choice->need->max_lag != LAG_UNKNOWN)
+	if (choice->need->kind == NEED_READ)
 		cluster_want_fresh(cluster);
 	if (!primary_may_read(choice->need))
 		return NULL;

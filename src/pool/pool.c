@@ -136,8 +136,8 @@ static void set_wait_deadline(struct holder *holder)
 	usec_t timeout = pool->settings.query_wait_timeout;
 	usec_t at = INT64_MAX;
 
-	if (holder->need.patience > clock_now())
-		at = holder->need.patience;
+	if (holder->need.patient)
+		at = holder->wait_since + NEED_PATIENCE_USEC;
 	else if (timeout > 0)
 		at = holder->wait_since + timeout;
 	if (notice_at(holder) < at)
@@ -162,9 +162,9 @@ static bool loses_patience(struct holder *holder)
 {
 	struct pool *pool = holder->pool;
 
-	if (holder->need.patience == 0)
+	if (!holder->need.patient)
 		return false;
-	holder->need.patience = 0;
+	holder->need.patient = false;
 	pool->impatient_until = clock_now() + USEC_PER_SEC;
 	set_wait_deadline(holder);
 	pool_wake(pool);

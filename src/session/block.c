@@ -148,7 +148,7 @@ static bool deferred_answers(const struct client *client, const struct request *
 static void defer(struct client *client, const struct request *request)
 {
 	client->begin = mem_string_n(request->sql, request->sql_len);
-	client->begin_flags = request->verdict.flags;
+	client->begin_flags = (uint32_t)request->verdict.flags;
 	client->block = BLOCK_DEFERRED;
 	client->transaction_at = clock_now();
 	finish(client, request, "BEGIN");
@@ -176,8 +176,8 @@ static void add_modes(struct client *client, const struct request *request)
 	free(client->begin);
 	client->begin = text_take(&text);
 	if (request->verdict.flags & access)
-		client->begin_flags &= ~access;
-	client->begin_flags |= request->verdict.flags & (access | VERDICT_TX_SER);
+		client->begin_flags &= (uint32_t)~access;
+	client->begin_flags |= (uint32_t)(request->verdict.flags & (access | VERDICT_TX_SER));
 	finish(client, request, "SET");
 }
 

@@ -108,8 +108,5 @@ void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint3
 
 void cancel_client_left(struct client *client)
 {
-	if (client->carrier != NULL)
-		client->carrier->canceled = NULL;
-	client->carrier = NULL;
 	client_drop(client, "cancel request ended");
 }

@@ -220,6 +220,7 @@ static void leave_limits(struct client *client)
 /* Everything but the farewell: the client has been told all that it will be told. */
 static void end(struct client *client, const char *why)
 {
+	enum client_state old = client->state;
 	const struct settings *settings = &client->pooler->config->settings;
 
 	if (settings->log_disconnections && client->state != CLIENT_STARTUP &&
@@ -229,11 +230,14 @@ static void end(struct client *client, const char *why)
 	if (client->state == CLIENT_CONSOLE)
 		console->end(client);
 	cancel_forget(client);
+	if (client->state == CLIENT_CANCEL && client->carrier != NULL)
+		client->carrier->canceled = NULL;
 	leave_pool(client);
 	client_become(client, CLIENT_CLOSED, why);
 	timeouts_forget(client);
 	forget_request(client);
-	names_free(client->names);
+	if (old != CLIENT_CONSOLE && old != CLIENT_CANCEL)
+		names_free(client->names);
 	client->names = NULL;
 	login_forget(client);
 	leave_limits(client);

@@ -516,7 +516,7 @@ static void enter(struct client *client)
 	}
 	memset(&client->holder.need, 0, sizeof(client->holder.need));
 	client->holder.need.kind = NEED_ANY;
-	client->holder.need.max_lag = LAG_UNKNOWN;
+	client->holder.need.any_age = true;
 	if (pool_lease(&client->holder) != NULL) {
 		struct server *server = client_server(client);
 

@@ -196,8 +196,7 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 	struct owed owed = take_owed(client, server);
 	char words[6];
 
-	memcpy(words, client->last_words, sizeof(words));
-	client->last_words[0] = '\0';
+	memcpy(words, server->last_words, sizeof(words));
 	client->replaying = false;
 	pool_detach(server);
 	if (inside_message) {

@@ -248,7 +248,7 @@ static enum relay take_error(struct run *run, const struct message *message)
 		/* Its last words; the end of the connection follows (loss_server_lost). */
 		log_warn(run->server, "%s: %s (%s)", fields.severity, fields.message,
 			 fields.sqlstate);
-		memcpy(run->client->last_words, fields.sqlstate,
+		memcpy(run->server->last_words, fields.sqlstate,
 		       strnlen(fields.sqlstate, 5));
 		return RELAY_DROP;
 	}

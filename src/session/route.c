@@ -57,18 +57,15 @@ static enum need_fallback fallback_of(const struct settings *settings)
  * once its write is an old story, a read waits a moment for a replica to be that fresh.
  */
 #define READS_FROM_PRIMARY_USEC (20 * USEC_PER_MSEC)
-#define PATIENCE_USEC (20 * USEC_PER_MSEC)
 
-static usec_t patience_of(const struct client *client)
+static bool is_patient(const struct client *client)
 {
 	const struct pool *pool = client_pool(client);
 	const struct need *need = &client->holder.need;
 
-	if (need->seen == 0 || need->host != client->database->cluster->primary ||
-	    need->seen - need->written < READS_FROM_PRIMARY_USEC ||
-	    clock_now() < pool->impatient_until)
-		return 0;
-	return clock_now() + PATIENCE_USEC;
+	return need->seen != 0 && need->host == client->database->cluster->primary &&
+	       need->seen - need->written >= READS_FROM_PRIMARY_USEC &&
+	       clock_now() >= pool->impatient_until;
 }
 
 static bool default_read_only(const struct client *client)
@@ -109,12 +106,12 @@ void route_decide(const struct client *client, const struct request *request, st
 
 	*need = client->holder.need; /* with what it wrote and saw */
 	need->kind = NEED_WRITE;
-	need->patience = 0;
+	need->patient = false;
+	need->any_age = false;
 	if (!database_is_split(client->database))
 		return;
-	need->max_lag = settings->max_replica_lag > 0 ? settings->max_replica_lag : LAG_UNKNOWN;
 	need->fallback = (uint8_t)fallback_of(settings);
-	need->patience = patience_of(client);
+	need->patient = is_patient(client);
 	switch (choice_of(client, request)) {
 	case ROUTE_CHOICE_NONE:
 	case ROUTE_CHOICE_SPLIT:
