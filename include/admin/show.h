@@ -30,6 +30,12 @@ struct show_table {
 	void (*walk)(struct show *show);
 };
 
+/* The initializer of one, from its array of columns. */
+#define SHOW_TABLE(columns, walk)                                                                  \
+	{                                                                                          \
+		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
+	}
+
 extern const struct show_table show_active_sockets, show_clients, show_config, show_databases,
 	show_dns_hosts, show_dns_zones, show_hosts, show_lists, show_mem, show_peer_pools,
 	show_peers, show_pools, show_servers, show_sockets, show_state, show_stats,

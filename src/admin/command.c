@@ -167,6 +167,7 @@ static void simplify(struct tokens *tokens)
 			tokens->count -= 2;
 	}
 	if (is_keyword(&tokens->token[0], "set", 3) && tokens->count > 2 &&
+	    tokens->token[2].kind != TOKEN_SIGN &&
 	    (is_keyword(&tokens->token[1], "session", 7) ||
 	     is_keyword(&tokens->token[1], "local", 5)))
 		drop_token(tokens, 1);

@@ -6,6 +6,7 @@ libpgweir_a_SOURCES += \
 	src/admin/extended.c include/admin/session.h \
 	src/admin/operate.c include/admin/operate.h \
 	src/admin/show_connections.c include/admin/show.h \
+	src/admin/show_hosts.c \
 	src/admin/show_pools.c \
 	src/admin/show_process.c \
 	src/admin/show_stats.c \

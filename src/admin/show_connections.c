@@ -13,11 +13,6 @@
 #include "session/login.h"
 #include "session/names.h"
 
-#define TABLE(columns, walk)                                                                       \
-	{                                                                                          \
-		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
-	}
-
 /* A client or a server. */
 struct row {
 	const struct client *client;
@@ -387,7 +382,7 @@ static const struct show_column socket_columns[] = {
 	{ "send_avail", OID_INT4, value, IS_QUEUED },
 };
 
-const struct show_table show_clients = TABLE(connection_columns, walk_clients);
-const struct show_table show_servers = TABLE(connection_columns, walk_servers);
-const struct show_table show_sockets = TABLE(socket_columns, walk_sockets);
-const struct show_table show_active_sockets = TABLE(socket_columns, walk_active_sockets);
+const struct show_table show_clients = SHOW_TABLE(connection_columns, walk_clients);
+const struct show_table show_servers = SHOW_TABLE(connection_columns, walk_servers);
+const struct show_table show_sockets = SHOW_TABLE(socket_columns, walk_sockets);
+const struct show_table show_active_sockets = SHOW_TABLE(socket_columns, walk_active_sockets);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* SHOW DATABASES, POOLS, USERS and HOSTS. */
+/* SHOW DATABASES, POOLS and USERS. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +10,6 @@
 #include "pool/database.h"
 #include "pool/pool.h"
 #include "session/client.h"
-
-#define TABLE(columns, walk)                                                                       \
-	{                                                                                          \
-		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
-	}
 
 static unsigned console_clients(void)
 {
@@ -204,7 +199,7 @@ static const struct show_column database_columns[] = {
 	{ "cluster", OID_TEXT, database_value, DB_CLUSTER },
 	{ "route", OID_TEXT, database_value, DB_ROUTE },
 };
-const struct show_table show_databases = TABLE(database_columns, walk_databases);
+const struct show_table show_databases = SHOW_TABLE(database_columns, walk_databases);
 
 /* ---- POOLS ---- */
 
@@ -336,7 +331,7 @@ static const struct show_column pool_columns[] = {
 	{ "pool_mode", OID_TEXT, pool_value, POOL_MODE },
 	{ "load_balance_hosts", OID_TEXT, pool_value, POOL_BALANCE },
 };
-const struct show_table show_pools = TABLE(pool_columns, walk_pools);
+const struct show_table show_pools = SHOW_TABLE(pool_columns, walk_pools);
 
 /* ---- USERS ---- */
 
@@ -464,136 +459,7 @@ static const struct show_column user_columns[] = {
 	{ "max_user_client_connections", OID_INT4, user_value, USER_MAX_CLIENTS },
 	{ "current_client_connections", OID_INT4, user_value, USER_CLIENTS },
 };
-const struct show_table show_users = TABLE(user_columns, walk_users);
-
-/* ---- HOSTS ---- */
-
-enum {
-	HOST_CLUSTER,
-	HOST_NAME,
-	HOST_PORT,
-	HOST_ROLE,
-	HOST_HEALTH,
-	HOST_ADMIN,
-	HOST_LAG,
-	HOST_TIMELINE,
-	HOST_LSN,
-	HOST_CONNECTIONS,
-	HOST_LEASED,
-	HOST_READS,
-	HOST_WRITES,
-	HOST_CAUSE,
-};
-
-static void host_lag_value(struct cell *cell, const struct host *host)
-{
-	usec_t lag = host_lag(host, clock_now());
-
-	if (host->cluster->monitored && lag != LAG_UNKNOWN)
-		cell_printf(cell, "%lld.%03lld", (long long)(lag / USEC_PER_SEC),
-			    (long long)(lag % USEC_PER_SEC / USEC_PER_MSEC));
-}
-
-/* Why it is not used as its role would have it. */
-static void host_cause_value(struct cell *cell, const struct host *host)
-{
-	if (host->cause != CAUSE_NONE)
-		cell_text(cell, host->cause_text != NULL ? host->cause_text
-							 : health_cause_text(host->cause));
-	else if (host->ending)
-		cell_text(cell, "going down");
-	else if (host->standing != STANDING_NONE && host->standing != STANDING_PRIMARY)
-		cell_text(cell, standing_name(host->standing));
-}
-
-static void host_value(struct cell *cell, const struct show_column *column, const void *row)
-{
-	const struct host *host = row;
-
-	switch (column->arg) {
-	case HOST_CLUSTER:
-		cell_text(cell, host->cluster->name);
-		break;
-	case HOST_NAME:
-		cell_text(cell, host->name);
-		break;
-	case HOST_PORT:
-		cell_integer(cell, host->port);
-		break;
-	case HOST_ROLE:
-		cell_text(cell, host->cluster->monitored ? role_name(host->role) : NULL);
-		break;
-	case HOST_HEALTH:
-		cell_text(cell, health_name(host->health));
-		break;
-	case HOST_ADMIN:
-		cell_text(cell, admin_name(host->admin));
-		break;
-	case HOST_LAG:
-		host_lag_value(cell, host);
-		break;
-	case HOST_TIMELINE:
-		if (host->timeline != 0)
-			cell_integer(cell, host->timeline);
-		break;
-	case HOST_LSN:
-		if (host->position != 0)
-			cell_printf(cell, "%X/%X", (unsigned)(host->position >> 32),
-				    (unsigned)host->position);
-		break;
-	case HOST_CONNECTIONS:
-		cell_integer(cell, host->connections);
-		break;
-	case HOST_LEASED:
-		cell_integer(cell, host->leased);
-		break;
-	case HOST_READS:
-		cell_integer(cell, (int64_t)host->reads);
-		break;
-	case HOST_WRITES:
-		cell_integer(cell, (int64_t)host->writes);
-		break;
-	case HOST_CAUSE:
-		host_cause_value(cell, host);
-	}
-}
-
-static void walk_cluster(struct show *show, const struct cluster *cluster)
-{
-	list_for_each(&cluster->hosts, node, after)
-		show->row(show, list_entry(node, struct host, node));
-}
-
-/* The clusters of the configuration, then the hosts of plain databases. */
-static void walk_hosts(struct show *show)
-{
-	list_for_each(&show->pooler->clusters, node, after)
-		walk_cluster(show, list_entry(node, struct pool_cluster, node)->cluster);
-	list_for_each(&show->pooler->databases, node, after) {
-		const struct database *database = list_entry(node, struct database, node);
-
-		if (!database->removed && !database_is_split(database))
-			walk_cluster(show, database->cluster);
-	}
-}
-
-static const struct show_column host_columns[] = {
-	{ "cluster", OID_TEXT, host_value, HOST_CLUSTER },
-	{ "host", OID_TEXT, host_value, HOST_NAME },
-	{ "port", OID_INT4, host_value, HOST_PORT },
-	{ "role", OID_TEXT, host_value, HOST_ROLE },
-	{ "health", OID_TEXT, host_value, HOST_HEALTH },
-	{ "admin", OID_TEXT, host_value, HOST_ADMIN },
-	{ "lag", OID_NUMERIC, host_value, HOST_LAG },
-	{ "timeline", OID_INT8, host_value, HOST_TIMELINE },
-	{ "lsn", OID_TEXT, host_value, HOST_LSN },
-	{ "connections", OID_INT4, host_value, HOST_CONNECTIONS },
-	{ "leased", OID_INT4, host_value, HOST_LEASED },
-	{ "reads", OID_INT8, host_value, HOST_READS },
-	{ "writes", OID_INT8, host_value, HOST_WRITES },
-	{ "cause", OID_TEXT, host_value, HOST_CAUSE },
-};
-const struct show_table show_hosts = TABLE(host_columns, walk_hosts);
+const struct show_table show_users = SHOW_TABLE(user_columns, walk_users);
 
 /* ---- what we have not: the tables are there for scripts that read them ---- */
 
@@ -615,7 +481,7 @@ static const struct show_column peer_columns[] = {
 	{ "port", OID_INT4, no_value, 0 },
 	{ "pool_size", OID_INT4, no_value, 0 },
 };
-const struct show_table show_peers = TABLE(peer_columns, walk_nothing);
+const struct show_table show_peers = SHOW_TABLE(peer_columns, walk_nothing);
 
 static const struct show_column peer_pool_columns[] = {
 	{ "peer_id", OID_INT4, no_value, 0 },
@@ -624,4 +490,4 @@ static const struct show_column peer_pool_columns[] = {
 	{ "sv_active_cancel", OID_INT4, no_value, 0 },
 	{ "sv_login", OID_INT4, no_value, 0 },
 };
-const struct show_table show_peer_pools = TABLE(peer_pool_columns, walk_nothing);
+const struct show_table show_peer_pools = SHOW_TABLE(peer_pool_columns, walk_nothing);

@@ -13,11 +13,6 @@
 #include "pool/statement.h"
 #include "session/client.h"
 
-#define TABLE(columns, walk)                                                                       \
-	{                                                                                          \
-		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
-	}
-
 void cell_time(struct cell *cell, int64_t moment)
 {
 	time_t seconds;
@@ -94,7 +89,7 @@ static void walk_version(struct show *show)
 static const struct show_column version_columns[] = {
 	{ "version", OID_TEXT, pair_value, 0 },
 };
-const struct show_table show_version = TABLE(version_columns, walk_version);
+const struct show_table show_version = SHOW_TABLE(version_columns, walk_version);
 
 static const char *yes_or_no(bool yes)
 {
@@ -112,7 +107,7 @@ static const struct show_column state_columns[] = {
 	{ "key", OID_TEXT, pair_key, 0 },
 	{ "value", OID_TEXT, pair_value, 0 },
 };
-const struct show_table show_state = TABLE(state_columns, walk_state);
+const struct show_table show_state = SHOW_TABLE(state_columns, walk_state);
 
 /* ---- CONFIG ---- */
 
@@ -167,7 +162,7 @@ static const struct show_column config_columns[] = {
 	{ "default", OID_TEXT, config_value, CONFIG_STANDARD },
 	{ "changeable", OID_TEXT, config_value, CONFIG_CHANGEABLE },
 };
-const struct show_table show_config = TABLE(config_columns, walk_config);
+const struct show_table show_config = SHOW_TABLE(config_columns, walk_config);
 
 /* ---- LISTS ---- */
 
@@ -221,7 +216,7 @@ static const struct show_column list_columns[] = {
 	{ "list", OID_TEXT, pair_key, 0 },
 	{ "items", OID_INT4, pair_value, 0 },
 };
-const struct show_table show_lists = TABLE(list_columns, walk_lists);
+const struct show_table show_lists = SHOW_TABLE(list_columns, walk_lists);
 
 /* ---- MEM ---- */
 
@@ -273,7 +268,7 @@ static const struct show_column memory_columns[] = {
 	{ "free", OID_INT4, memory_value, MEMORY_FREE },
 	{ "memtotal", OID_INT4, memory_value, MEMORY_TOTAL },
 };
-const struct show_table show_mem = TABLE(memory_columns, walk_memory);
+const struct show_table show_mem = SHOW_TABLE(memory_columns, walk_memory);
 
 /* ---- DNS ---- */
 
@@ -325,7 +320,7 @@ static const struct show_column dns_columns[] = {
 	{ "ttl", OID_INT8, dns_value, DNS_TTL },
 	{ "addrs", OID_TEXT, dns_value, DNS_ADDRESSES },
 };
-const struct show_table show_dns_hosts = TABLE(dns_columns, walk_dns);
+const struct show_table show_dns_hosts = SHOW_TABLE(dns_columns, walk_dns);
 
 /* Zones are not watched: the table is there for scripts that read it. */
 static void walk_zones(struct show *show)
@@ -338,7 +333,7 @@ static const struct show_column zone_columns[] = {
 	{ "serial", OID_INT8, dns_value, DNS_TTL },
 	{ "count", OID_INT4, dns_value, DNS_TTL },
 };
-const struct show_table show_dns_zones = TABLE(zone_columns, walk_zones);
+const struct show_table show_dns_zones = SHOW_TABLE(zone_columns, walk_zones);
 
 /* ---- what drivers ask for ---- */
 
@@ -371,7 +366,7 @@ static void walk_constant(struct show *show)
 #define CONSTANT(variable, name, oid, which)                                                       \
 	static const struct show_column variable##_columns[] = { { name, oid, constant_value,      \
 								   which } };                      \
-	const struct show_table variable = TABLE(variable##_columns, walk_constant);
+	const struct show_table variable = SHOW_TABLE(variable##_columns, walk_constant);
 
 CONSTANT(show_one, "?column?", OID_INT4, ONE)
 CONSTANT(show_application_name, "application_name", OID_TEXT, APPLICATION_NAME)

@@ -80,13 +80,9 @@ static const struct show_column averages_columns[] = {
 	{ "avg_client_login_count", OID_NUMERIC, average, COUNTER_client_logins },
 };
 
-#define TABLE(columns)                                                                             \
-	{                                                                                          \
-		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
-	}
-const struct show_table show_stats = TABLE(stats_columns);
-const struct show_table show_stats_totals = TABLE(totals_columns);
-const struct show_table show_stats_averages = TABLE(averages_columns);
+const struct show_table show_stats = SHOW_TABLE(stats_columns, walk);
+const struct show_table show_stats_totals = SHOW_TABLE(totals_columns, walk);
+const struct show_table show_stats_averages = SHOW_TABLE(averages_columns, walk);
 
 /* ---- TOTALS: one row a counter ---- */
 

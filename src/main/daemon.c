@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a process that runs in the background is to the system: its user, its pidfile, its limits. */
+/* What a process in the background is to the system: its user, its pidfile, its limits. */
 #include "main/daemon.h"
 
 #include <errno.h>
