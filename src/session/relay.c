@@ -633,6 +633,7 @@ void relay_input(struct holder *holder, struct server *server)
 {
 	struct client *client = list_entry(holder, struct client, holder);
 	struct run run = { client, server, 0 };
+	bool was_full = pending_is_full(&server->pending);
 
 	while (server->holder == holder && stream_available(&server->stream) > run.at) {
 		if (server->pass != 0) {
@@ -647,6 +648,11 @@ void relay_input(struct holder *holder, struct server *server)
 	if (server->holder != holder)
 		return;
 	flush_run(&run);
-	if (!client->replaying)
-		request_finished(client);
+	if (client->replaying)
+		return;
+	/* A Flush may have asked for what stands at the head now: nothing more need come. */
+	forward_made_up(client, server);
+	if (was_full)
+		client_resume(client);
+	request_finished(client);
 }

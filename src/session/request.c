@@ -75,9 +75,9 @@ static void keep_request(struct client *client, const struct request *request)
 	client->kept->end = request->len;
 }
 
-static void count_request(struct client *client, struct server *server)
+static void count_request(struct server *server, bool reads)
 {
-	if (client->reads)
+	if (reads)
 		server->at->host->reads++;
 	else
 		server->at->host->writes++;
@@ -88,24 +88,26 @@ static enum step start(struct client *client, const struct request *request, uin
 		       uint32_t len)
 {
 	struct server *server = client_server(client);
+	bool reads = request->verdict.route == ROUTE_REPLICA;
+	bool commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
 
-	client->reads = request->verdict.route == ROUTE_REPLICA;
-	client->commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
 	client->canceled = false;
 	if (pending_is_empty(&server->pending) ||
 	    pending_head(&server->pending)->action == PENDING_DROP) {
+		client->reads = reads;
+		client->commits = commits;
 		client->answered = false;
 		keep_request(client, request);
-	} else {
+	} else { /* what holds for one of those under way is said of all */
+		client->reads &= reads;
+		client->commits |= commits;
 		request_forget_kept(client);
 	}
-	if ((request->verdict.flags & VERDICT_SESSION) != 0 || !client->reads)
+	if ((request->verdict.flags & VERDICT_SESSION) != 0 || !reads)
 		client->session_state |= keeps_session(client);
-	count_request(client, server);
-	if (client->block == BLOCK_DEFERRED) {
-		client->reads = request->verdict.route == ROUTE_REPLICA;
+	count_request(server, reads);
+	if (client->block == BLOCK_DEFERRED)
 		forward_begin(client);
-	}
 	return forward_message(client, type, len);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/intern.h"
 #include "proto/extended.h"
 #include "proto/message.h"
 #include "session/client.h"
@@ -32,7 +33,8 @@ static bool encoding_is_unsafe(const struct client *client)
 
 	if (encoding == NULL || encoding == last)
 		return encoding != NULL && last_unsafe;
-	last = encoding;
+	intern_unref(last);
+	last = intern_ref(encoding); /* or another string could get its address */
 	last_unsafe = false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcasecmp(encoding, names[i]) == 0)
@@ -161,6 +163,10 @@ enum scan request_scan(struct client *client, struct request *request)
 		uint8_t type;
 		uint32_t len;
 
+		if (at != 0 && at + MESSAGE_HEADER > limit) {
+			request->verdict = doubt(); /* no room for the header of what follows */
+			return SCAN_READY;
+		}
 		if (message_peek(data + at, avail - at, MESSAGE_MAX, &type, &len) == PEEK_BAD)
 			return SCAN_BAD;
 		if (avail - at >= MESSAGE_HEADER && (len > limit || at + len > limit)) {
@@ -185,7 +191,7 @@ enum scan request_scan(struct client *client, struct request *request)
 			request->open = message.type == MSG_FLUSH;
 			return SCAN_READY;
 		}
-		if (at == avail) {
+		if (at == avail && at + MESSAGE_HEADER <= limit) {
 			stream_want(&client->stream, limit);
 			return SCAN_MORE;
 		}
