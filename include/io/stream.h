@@ -21,6 +21,12 @@ struct stream_owner {
 	/* stream->in has bytes that are new; what is not consumed stays. */
 	void (*on_input)(struct stream *stream);
 
+	/*
+	 * Its output went down to half of the high-water mark after it was stream_is_full.  Called
+	 * from the flush: it may post a task and do nothing else.  May be NULL.
+	 */
+	void (*on_drained)(struct stream *stream);
+
 	/* The peer closed (error 0) or the socket broke (errno); nothing more will be read. */
 	void (*on_closed)(struct stream *stream, int error);
 };
@@ -150,6 +156,18 @@ void stream_send(struct stream *stream, const void *data, uint32_t len);
  * chunk where that is cheaper than copying.  Pauses `from` if `to` has too many queued.
  */
 void stream_splice(struct stream *to, struct stream *from, uint32_t n);
+
+/*
+ * `from` is about to serve somebody else: a destination that takes its bytes too slowly pauses it
+ * no longer.  That one is paused itself instead, so that it cannot ask for more meanwhile.
+ */
+void stream_part(struct stream *from);
+
+/* Too much is queued for its peer: the owner is to take nothing more from it before on_drained. */
+static inline bool stream_is_full(const struct stream *stream)
+{
+	return stream->source == stream && stream->source != NULL;
+}
 
 /* The owner wants no more input for now; allowed when held already. */
 void stream_hold(struct stream *stream);

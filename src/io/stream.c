@@ -117,6 +117,26 @@ static void unblock(struct stream *to)
 	resume_from(from, STREAM_FULL);
 }
 
+void stream_part(struct stream *from)
+{
+	struct stream *to = from->destination;
+
+	if (to == NULL || to == from)
+		return;
+	unblock(to);
+	block(to, to);
+}
+
+/* There is room again: who waited for it goes on. */
+static void drained(struct stream *stream)
+{
+	bool told = stream_is_full(stream) && stream->owner->on_drained != NULL;
+
+	unblock(stream);
+	if (told)
+		stream->owner->on_drained(stream);
+}
+
 static void queue_flush(struct stream *stream)
 {
 	if (stream->flush_queued || stream->write_blocked || stream->connecting)
@@ -480,7 +500,7 @@ static void on_sent(void *who, ssize_t n)
 		} else {
 			stream->write_broken = true;
 			drop_output(stream);
-			unblock(stream);
+			drained(stream);
 			return;
 		}
 	}
@@ -508,7 +528,7 @@ static void on_sent(void *who, ssize_t n)
 	else
 		queue_flush(stream); /* more pieces than one send takes */
 	if (stream->out_bytes <= stream->streams->high_water / 2)
-		unblock(stream);
+		drained(stream);
 }
 
 static int gather(const struct stream *stream, struct iovec *pieces)

@@ -415,6 +415,7 @@ void pool_detach(struct server *server)
 		return;
 	server->holder = NULL;
 	holder->server = NULL;
+	stream_part(&server->stream);
 	deadline_clear(&server->transaction_deadline);
 	server->at->host->leased--;
 }

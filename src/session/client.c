@@ -361,8 +361,14 @@ static void on_closed(struct stream *stream, int error)
 	client_drop(client, error == 0 ? "client unexpected eof" : strerror(error));
 }
 
+static void on_drained(struct stream *stream)
+{
+	client_resume(list_entry(stream, struct client, stream));
+}
+
 static const struct stream_owner owner = {
 	.on_input = on_input,
+	.on_drained = on_drained,
 	.on_closed = on_closed,
 };
 

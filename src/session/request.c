@@ -285,6 +285,7 @@ static bool takes_input(const struct client *client)
 
 	return (client->state == CLIENT_IDLE || client->state == CLIENT_ACTIVE) &&
 	       !client->replaying && stream_available(&client->stream) != 0 &&
+	       !stream_is_full(&client->stream) &&
 	       (server == NULL || !pending_is_full(&server->pending));
 }
 
