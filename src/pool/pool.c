@@ -99,6 +99,8 @@ static bool is_too_old(const struct server *server)
 {
 	usec_t lifetime = server->pool->settings.server_lifetime;
 
+	if (lifetime == 0) /* good for one lease, and for our own queries before it */
+		return server->leases != 0;
 	return clock_now() - server->connected_at >= lifetime;
 }
 
@@ -222,6 +224,14 @@ struct pool_host *pool_host_of(const struct pool *pool, const struct host *host)
 	return NULL;
 }
 
+static void close_idle_at(struct pool_host *at, const char *why)
+{
+	struct list_node *node;
+
+	while ((node = list_first(&at->servers[SERVER_IDLE])) != NULL)
+		server_close(list_entry(node, struct server, node), why);
+}
+
 /* Hosts follow those of the cluster; one that left it goes when its servers are gone. */
 static void refresh_hosts(struct pool *pool)
 {
@@ -238,6 +248,8 @@ static void refresh_hosts(struct pool *pool)
 
 		at->removed = at->host->admin == ADMIN_REMOVED ||
 			      at->host->cluster != pool->database->cluster;
+		if (at->removed)
+			close_idle_at(at, "host removed from the configuration");
 		if (at->removed && host_servers(at) + at->servers[SERVER_CANCELING].count == 0)
 			host_free(at);
 	}

@@ -230,6 +230,18 @@ static void take_tag(struct server *server, const struct message *message)
 	}
 }
 
+/* A connect_query that fails would fail again at once: as bad as no connection. */
+static void take_own_error(struct server *server, const struct error_fields *fields)
+{
+	log_warn(server, "own query failed: %s (%s)", fields->message, fields->sqlstate);
+	if (server->leases != 0) {
+		server_close(server, "reset or check query failed");
+		return;
+	}
+	server_close(server, "connect_query failed");
+	pool_connect_failed(server, fields->sqlstate, fields->message, false);
+}
+
 /* Replies to our own queries; an error among them costs the connection. */
 static void take_own_reply(struct server *server, const struct message *message)
 {
@@ -245,9 +257,7 @@ static void take_own_reply(struct server *server, const struct message *message)
 		} else if (error_is_fatal(&fields)) {
 			take_fatal(server, &fields);
 		} else if (server->state == SERVER_CHORES) {
-			log_warn(server, "own query failed: %s (%s)", fields.message,
-				 fields.sqlstate);
-			server_close(server, "reset or check query failed");
+			take_own_error(server, &fields);
 		} else {
 			server_close(server, "unexpected error while idle");
 		}

@@ -238,6 +238,8 @@ void loss_client_leaves(struct client *client, struct server *server)
 
 	if (!idle || !is_between_requests(client, server, &owed)) {
 		server_abandon(server, "client disconnected in the middle of a request");
+	} else if (server->transaction != 'I' && server->cancels != 0) {
+		server_abandon(server, "client disconnected, a cancel request travels");
 	} else if (server->transaction == 'I') {
 		pool_return(server);
 	} else if (client_pool(client)->settings.pool_mode == POOL_MODE_SESSION) {
