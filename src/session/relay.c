@@ -142,6 +142,15 @@ static enum relay take_description(struct run *run)
 	return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
 }
 
+/* What ended the copy mode of a command that is over. */
+static void drop_copy_ends(struct pending *pending)
+{
+	struct pending_entry *head;
+
+	while ((head = pending_head(pending)) != NULL && head->kind == PENDING_COPY_END)
+		pending_pop(pending);
+}
+
 /* CommandComplete, EmptyQueryResponse and PortalSuspended end an Execute. */
 static enum relay take_end_of_command(struct run *run, const struct message *message)
 {
@@ -158,8 +167,10 @@ static enum relay take_end_of_command(struct run *run, const struct message *mes
 			names_clear(run->client->names);
 		}
 	}
-	if (head != NULL && head->kind == PENDING_EXECUTE)
+	if (head != NULL && head->kind == PENDING_EXECUTE) {
 		pending_pop(&server->pending);
+		drop_copy_ends(&server->pending);
+	}
 	server->copy = COPY_NONE;
 	return relay;
 }
@@ -266,6 +277,8 @@ static enum relay take_error(struct run *run, const struct message *message)
 		relay = RELAY_REPLACED;
 	}
 	skip_to_sync(run);
+	if (pending_is_empty(&run->server->pending))
+		run->client->in_batch = true; /* the server waits for a Sync */
 	return relay;
 }
 
@@ -311,14 +324,6 @@ static void note_times(struct client *client, const struct server *server, bool 
 	if (client->transaction_at == 0)
 		client->transaction_at = client->request_at;
 	timeouts_request_began(client);
-}
-
-static void drop_copy_ends(struct pending *pending)
-{
-	struct pending_entry *head;
-
-	while ((head = pending_head(pending)) != NULL && head->kind == PENDING_COPY_END)
-		pending_pop(pending);
 }
 
 /* The client's own view of its transaction block. */
@@ -384,6 +389,7 @@ static enum relay take_ready(struct run *run, const struct message *message)
 	return RELAY_FORWARD;
 }
 
+/* A batch whose Sync came too early, and was ignored, goes on until the next one. */
 static enum relay take_copy_in(struct run *run)
 {
 	struct server *server = run->server;
@@ -391,6 +397,8 @@ static enum relay take_copy_in(struct run *run)
 	server->copy = COPY_IN;
 	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending))
 		server->copy = COPY_NONE;
+	if (server->pending.syncs == 0)
+		run->client->in_batch = true;
 	return RELAY_FORWARD;
 }
 
