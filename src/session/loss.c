@@ -193,6 +193,7 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 {
 	struct client *client = list_entry(holder, struct client, holder);
 	bool inside_message = server->pass != 0 && !server->pass_drop;
+	bool refused = client->replaying; /* an error came: PostgreSQL has rolled back */
 	struct owed owed = take_owed(client, server);
 	char words[6];
 
@@ -209,7 +210,7 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 		return;
 	}
 	client_become(client, CLIENT_IDLE, "server lost");
-	if (can_replay(client) && owed.anything && (client->reads || owed.unsent)) {
+	if (can_replay(client) && owed.anything && (client->reads || owed.unsent || refused)) {
 		client->request_at = 0;
 		timeouts_transaction_ended(client);
 		loss_replay(client);

@@ -123,7 +123,9 @@ static enum relay take_complete(struct run *run, enum pending_kind kind)
 	entry = pending_pop(&run->server->pending);
 	name = kind == PENDING_PARSE ? entry.subject : NULL;
 	if (name != NULL) {
-		if (entry.action == PENDING_FORWARD)
+		if (run->client->replaying && entry.action == PENDING_FORWARD && !name->confirmed)
+			names_remove(run->client->names, name); /* it is parsed anew */
+		else if (entry.action == PENDING_FORWARD)
 			name->confirmed = true;
 		name_unref(name);
 	}
@@ -578,6 +580,19 @@ static bool rows_are_forwarded(const struct run *run)
 	return !run->client->replaying && !is_dropped(pending_head(&run->server->pending));
 }
 
+/* The request is sent anew: what would be made up will be then. */
+static void undo_made_up(struct client *client, struct server *server)
+{
+	struct pending_entry *head;
+
+	while ((head = pending_head(&server->pending)) != NULL &&
+	       head->action == PENDING_MAKE_UP) {
+		struct pending_entry entry = pending_pop(&server->pending);
+
+		relay_undo(client, server, &entry);
+	}
+}
+
 /* Handles one whole message; false when there is nothing more to do. */
 static bool relay_one(struct run *run, const struct message *message)
 {
@@ -585,10 +600,13 @@ static bool relay_one(struct run *run, const struct message *message)
 	struct server *server = run->server;
 	enum relay relay;
 
-	if (!client->replaying && pending_head(&server->pending) != NULL &&
+	if (pending_head(&server->pending) != NULL &&
 	    pending_head(&server->pending)->action == PENDING_MAKE_UP) {
 		flush_run(run);
-		forward_made_up(client, server);
+		if (client->replaying)
+			undo_made_up(client, server);
+		else
+			forward_made_up(client, server);
 		return true; /* the input may have moved: look at the message again */
 	}
 	relay = take_message(run, message);
