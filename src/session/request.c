@@ -52,6 +52,12 @@ static bool is_bound(const struct client *client)
 				  !database_is_split(client->database));
 }
 
+/* Sent along with the query that they are for, before the server asked for them. */
+static bool is_copy(uint8_t type)
+{
+	return type == MSG_COPY_DATA || type == MSG_COPY_DONE || type == MSG_COPY_FAIL;
+}
+
 static void give_back(struct client *client)
 {
 	struct server *server = client_server(client);
@@ -274,7 +280,7 @@ static enum step take(struct client *client)
 	}
 	if (client->skip_to_sync)
 		return skip_message(client, type, len);
-	if (is_bound(client))
+	if (is_bound(client) || (client_server(client) != NULL && is_copy(type)))
 		return forward_message(client, type, len);
 	return begin(client, type, len);
 }
