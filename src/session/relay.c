@@ -596,31 +596,33 @@ static void undo_made_up(struct client *client, struct server *server)
 /* Handles one whole message; false when there is nothing more to do. */
 static bool relay_one(struct run *run, const struct message *message)
 {
-	struct client *client = run->client;
-	struct server *server = run->server;
-	enum relay relay;
-
-	if (pending_head(&server->pending) != NULL &&
-	    pending_head(&server->pending)->action == PENDING_MAKE_UP) {
-		flush_run(run);
-		if (client->replaying)
-			undo_made_up(client, server);
-		else
-			forward_made_up(client, server);
-		return true; /* the input may have moved: look at the message again */
-	}
-	relay = take_message(run, message);
+	enum relay relay = take_message(run, message);
 	if (relay == RELAY_DONE)
 		return false;
-	if (client->replaying && relay == RELAY_FORWARD)
+	if (run->client->replaying && relay == RELAY_FORWARD)
 		relay = RELAY_DROP;
 	if (relay == RELAY_FORWARD) {
 		run->at += message->len;
 		return true;
 	}
 	flush_run(run);
-	stream_skip(&server->stream, message->len);
+	stream_skip(&run->server->stream, message->len);
 	return true;
+}
+
+/* What is made up comes before anything that the server has to say. */
+static bool is_made_up(const struct pending_entry *head)
+{
+	return head != NULL && head->action == PENDING_MAKE_UP;
+}
+
+static void make_up(struct run *run)
+{
+	flush_run(run);
+	if (run->client->replaying)
+		undo_made_up(run->client, run->server);
+	else
+		forward_made_up(run->client, run->server);
 }
 
 static bool relay_some(struct run *run)
@@ -632,6 +634,10 @@ static bool relay_some(struct run *run)
 	uint8_t type;
 	uint32_t len;
 
+	if (is_made_up(pending_head(&server->pending))) {
+		make_up(run);
+		return true;
+	}
 	if (rows_are_forwarded(run))
 		skip_rows(run, data, avail);
 	switch (message_peek(data + run->at, avail - run->at, MESSAGE_MAX, &type, &len)) {
