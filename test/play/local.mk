@@ -14,3 +14,19 @@ test_play_test_query_LDADD = $(play_all_ldadd)
 check_PROGRAMS += test/play/test_statement
 test_play_test_statement_SOURCES = test/play/test_statement.c
 test_play_test_statement_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_leases
+test_play_test_leases_SOURCES = test/play/test_leases.c
+test_play_test_leases_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_copy
+test_play_test_copy_SOURCES = test/play/test_copy.c
+test_play_test_copy_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_client
+test_play_test_client_SOURCES = test/play/test_client.c
+test_play_test_client_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_loss
+test_play_test_loss_SOURCES = test/play/test_loss.c
+test_play_test_loss_LDADD = $(play_all_ldadd)

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+/* What one client leaves behind for the next, and what nobody may wait for in vain. */
+#include <stdio.h>
+#include <string.h>
+
+#include "play.h"
+
+START_TEST(test_slow_reader_does_not_keep_a_server_that_it_gave_back)
+{
+	struct link *slow, *other, *server;
+
+	play_begin(.database = "pool_size=1");
+	slow = client_in("plain");
+	other = client_in("plain");
+	takes_only(slow, 100);
+	says(slow, "Q{select 1}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{select 1}");
+	says(server, "T D{#270000} C{SELECT 1} Z{I}");
+	says(other, "Q{select 2}");
+	hears(server, "Q{select 2}");
+	says(server, "T D{2} C{SELECT 1} Z{I}");
+	hears(other, "T D{2} C{SELECT 1} Z{I}");
+	/* It gets no more to read before it has read that, however much it asks for. */
+	says(slow, "Q{select 3}");
+	hears(server, "");
+	takes_all(slow);
+	hears(server, "Q{select 3}");
+}
+END_TEST
+
+START_TEST(test_slow_reader_goes_on_with_what_it_sent_before)
+{
+	struct link *slow, *server;
+
+	play_begin();
+	slow = client_in("app");
+	takes_only(slow, 100);
+	says(slow, "Q{select 1} Q{insert into t values (1)}");
+	server = server_on(REPLICA);
+	hears(server, "Q{select 1}");
+	says(server, "T D{#270000} C{SELECT 1} Z{I}");
+	ck_assert_int_eq(servers_on(PRIMARY), 0);
+	takes_all(slow);
+	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
+}
+END_TEST
+
+START_TEST(test_batch_longer_than_the_replies_owed_may_be_goes_on)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("plain");
+	says(client, "P{|select $1}*25000 B{||1}*25000 E*25000 S");
+	server = server_on(PRIMARY);
+	ck_assert_uint_gt(link_unread(client), 0);
+	/* PostgreSQL keeps the last of what it has to say up to the Sync. */
+	says(server, "1*25000 2*25000 C{SELECT 1}*15000");
+	ck_assert_uint_eq(link_unread(client), 0);
+	says(server, "C{SELECT 1}*10000 Z{I}");
+	heard(client);
+	says(client, "Q{select 1}");
+	ck_assert(link_is_open(client));
+}
+END_TEST
+
+START_TEST(test_flush_brings_what_is_made_up_behind_a_reply)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{a|select $1} S");
+	server = server_on(REPLICA);
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "P{x|select 7} P{b|select $1} H");
+	says(server, "1");
+	hears(client, "1 1");
+}
+END_TEST
+
+START_TEST(test_batch_of_any_length_around_route_buffer_is_sent)
+{
+	struct link *client;
+	char script[64];
+
+	play_begin(.global = "route_buffer = 70000");
+	for (int n = 69940; n < 69990; n++) {
+		client = client_in("app");
+		snprintf(script, sizeof(script), "P{|select 1} B{||#%d}", n);
+		says(client, script);
+		says(client, "E");
+		says(client, "S");
+		ck_assert_uint_eq(link_unread(client), 0);
+		breaks(client);
+	}
+}
+END_TEST
+
+START_TEST(test_write_with_a_read_behind_it_is_lost_as_a_write)
+{
+	struct link *client;
+
+	play_begin(.hosts = 1);
+	client = client_in("app");
+	says(client, "Q{insert into t values (1)} Q{select 1}");
+	hears(server_on(PRIMARY), "Q{insert into t values (1)} Q{select 1}");
+	breaks(server_on(PRIMARY));
+	hears(client, "E{08007} Z{I} E{08006} Z{I}");
+}
+END_TEST
+
+START_TEST(test_cancel_that_travels_does_not_meet_the_next_client)
+{
+	struct link *client, *server;
+
+	play_begin(.database = "pool_size=1");
+	client = client_in("plain");
+	says(client, "Q{begin}");
+	server = server_on(PRIMARY);
+	says(server, "C{BEGIN} Z{T}");
+	says(client, "Q{select 1}");
+	client_cancels(client);
+	ck_assert_ptr_nonnull(carrier_on(PRIMARY));
+	says(server, "E{57014} Z{E}");
+	leaves(client);
+	ck_assert(!link_is_open(server));
+}
+END_TEST
+
+START_TEST(test_setting_that_is_not_reported_does_not_stay_for_the_next)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.database = "pool_size=1");
+	one = client_as("alice", "plain", "|search_path=foo");
+	other = client_in("plain");
+	says(one, "Q{select 1}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{#56} Q{select 1}"); /* set_config('search_path','foo',false) */
+	says(server, "T D{foo} C{SELECT 1} Z{I} T D{1} C{SELECT 1} Z{I}");
+	hears(one, "T D{1} C{SELECT 1} Z{I}");
+	says(one, "Q{select 2}");
+	hears(server, "Q{select 2}");
+	says(server, "C{SELECT 1} Z{I}");
+	says(other, "Q{select 3}");
+	hears(server, "Q{RESET search_path;} Q{select 3}");
+	says(server, "C{RESET} Z{I} C{SELECT 1} Z{I}");
+	says(other, "Q{select 4}");
+	hears(server, "Q{select 4}");
+}
+END_TEST
+
+START_TEST(test_server_of_no_lifetime_serves_once)
+{
+	struct link *client, *server;
+
+	play_begin(.global = "server_lifetime = 0", .database = "connect_query='select 7'");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{select 7}");
+	says(server, "C{SELECT 1} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(client), "Z{I}"));
+	ck_assert(!link_is_open(server));
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{select 7}");
+	says(server, "C{SELECT 1} Z{I}");
+	hears(server, "Q{select 1}");
+	says(server, "C{SELECT 1} Z{I}");
+	hears(client, "C{SELECT 1} Z{I}");
+	ck_assert(!link_is_open(server));
+}
+END_TEST
+
+START_TEST(test_connect_query_that_fails_is_not_tried_again_at_once)
+{
+	struct link *client;
+
+	play_begin(.database = "connect_query='select 7'");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	says(server_on(PRIMARY), "E{42601} Z{I}");
+	ck_assert_int_eq(servers_on(PRIMARY), 0);
+	hears(client, "F{08006} EOF");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *plays = play_case("leases");
+
+	tcase_add_test(plays, test_slow_reader_does_not_keep_a_server_that_it_gave_back);
+	tcase_add_test(plays, test_slow_reader_goes_on_with_what_it_sent_before);
+	tcase_add_test(plays, test_batch_longer_than_the_replies_owed_may_be_goes_on);
+	tcase_add_test(plays, test_flush_brings_what_is_made_up_behind_a_reply);
+	tcase_add_test(plays, test_batch_of_any_length_around_route_buffer_is_sent);
+	tcase_add_test(plays, test_write_with_a_read_behind_it_is_lost_as_a_write);
+	tcase_add_test(plays, test_cancel_that_travels_does_not_meet_the_next_client);
+	tcase_add_test(plays, test_setting_that_is_not_reported_does_not_stay_for_the_next);
+	tcase_add_test(plays, test_server_of_no_lifetime_serves_once);
+	tcase_add_test(plays, test_connect_query_that_fails_is_not_tried_again_at_once);
+	return play_main();
+}
