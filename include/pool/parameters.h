@@ -45,12 +45,15 @@ const char *parameters_value(const struct parameters *set, int index);
 /* Points *slot at the set that differs from it in this value. */
 void parameters_set(const struct parameters **slot, int index, const char *value);
 
+/* Points *slot at this set. */
+void parameters_share(const struct parameters **slot, const struct parameters *set);
+
 /* Lets the set go and leaves NULL. */
 void parameters_clear(const struct parameters **slot);
 
 /*
  * Appends "SET name = 'value';" for each value that is wanted and differs from what the server
- * has; false if there is none.
+ * has, and "RESET name;" for what it has and nobody wants; false if there is none.
  */
 bool parameters_difference(const struct parameters *wanted, const struct parameters *has,
 			   struct text *sql);

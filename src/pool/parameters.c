@@ -115,6 +115,16 @@ void parameters_clear(const struct parameters **slot)
 		map_done(&sets);
 }
 
+void parameters_share(const struct parameters **slot, const struct parameters *set)
+{
+	struct parameters *shared = (struct parameters *)(uintptr_t)set;
+
+	if (shared != NULL)
+		shared->refs++;
+	parameters_clear(slot);
+	*slot = set;
+}
+
 void parameters_set(const struct parameters **slot, int index, const char *value)
 {
 	const char *values[PARAMETERS_MAX] = { NULL };
@@ -165,8 +175,13 @@ bool parameters_difference(const struct parameters *wanted, const struct paramet
 		const char *value = parameters_value(wanted, i);
 		const char *current = parameters_value(has, i);
 
-		if (value == NULL || value == current)
+		if (value == current)
 			continue;
+		if (value == NULL) {
+			text_printf(sql, "RESET %s;", names[i]);
+			any = true;
+			continue;
+		}
 		if (current != NULL && strcasecmp(value, current) == 0 &&
 		    strcmp(names[i], "application_name") != 0)
 			continue;

@@ -52,6 +52,8 @@ void forward_prepare_server(struct client *client)
 	if (parameters_difference(client->wanted, server->parameters, &sql)) {
 		send_own_query(client, sql.data, MARK_PARAMETERS);
 		server->used = true;
+		/* Not all are reported: search_path would stay for the next client. */
+		parameters_share(&server->parameters, client->wanted);
 	}
 	text_done(&sql);
 }
