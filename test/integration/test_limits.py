@@ -370,4 +370,3 @@ def test_an_extended_request_that_waits_too_long_ends_as_a_simple_one(pgweir, si
         hold(one)
         two.send(parse("", "SELECT 1"), bind(), execute(), flush(), sync())
         assert fatal(two).sqlstate == "57014"
-
