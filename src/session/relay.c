@@ -528,13 +528,25 @@ static bool passes_unseen(uint8_t type, uint32_t len)
 	}
 }
 
+/* Too long to be looked at; what it answers is answered all the same. */
+static void take_unseen(struct run *run, uint8_t type)
+{
+	if (type == MSG_ROW_DESCRIPTION) {
+		take_description(run);
+	} else if (type == MSG_ERROR_RESPONSE) {
+		run->server->copy = COPY_NONE;
+		skip_to_sync(run);
+	}
+}
+
 /* A message whose end is not there yet, and which may go through in pieces. */
-static void begin_pass(struct run *run, uint32_t len)
+static void begin_pass(struct run *run, uint8_t type, uint32_t len)
 {
 	struct server *server = run->server;
 	uint32_t avail = stream_available(&server->stream);
 	bool drop = run->client->replaying || is_dropped(pending_head(&server->pending));
 
+	take_unseen(run, type);
 	server->pass = len - (avail - run->at);
 	server->pass_drop = drop;
 	if (drop) {
@@ -653,7 +665,7 @@ static bool relay_some(struct run *run)
 	if (message_find(data + run->at, avail - run->at, MESSAGE_MAX, &message) == PEEK_OK)
 		return relay_one(run, &message);
 	if (passes_unseen(type, len) || len > SEEN_MAX) {
-		begin_pass(run, len);
+		begin_pass(run, type, len);
 		return false;
 	}
 	flush_run(run);

@@ -99,6 +99,22 @@ START_TEST(test_batch_of_any_length_around_route_buffer_is_sent)
 }
 END_TEST
 
+START_TEST(test_description_that_is_too_long_to_look_at_is_an_answer)
+{
+	static uint8_t description[100001] = { 'T', 0, 1, 0x86, 0xa0 };
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("plain");
+	says(client, "P{|select 1} B{|} D{P|} E S");
+	server = server_on(PRIMARY);
+	says(server, "1 2");
+	says_bytes(server, description, sizeof(description));
+	says(server, "D{1} C{SELECT 1} Z{I}");
+	hears(client, "1 2 T D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 START_TEST(test_write_with_a_read_behind_it_is_lost_as_a_write)
 {
 	struct link *client;
@@ -198,6 +214,7 @@ int main(void)
 	tcase_add_test(plays, test_batch_longer_than_the_replies_owed_may_be_goes_on);
 	tcase_add_test(plays, test_flush_brings_what_is_made_up_behind_a_reply);
 	tcase_add_test(plays, test_batch_of_any_length_around_route_buffer_is_sent);
+	tcase_add_test(plays, test_description_that_is_too_long_to_look_at_is_an_answer);
 	tcase_add_test(plays, test_write_with_a_read_behind_it_is_lost_as_a_write);
 	tcase_add_test(plays, test_cancel_that_travels_does_not_meet_the_next_client);
 	tcase_add_test(plays, test_setting_that_is_not_reported_does_not_stay_for_the_next);
