@@ -499,6 +499,19 @@ static bool may_lease(const struct pool *pool)
 	return !pool->database->paused && !pool->database->pooler->paused;
 }
 
+/*
+ * Another host had a server free, which is faster than a new connection; but the host that was
+ * chosen gets one too, for the next time: else one that came back is never used again.
+ */
+static void want_on_chosen(struct pool *pool, const struct server *server, struct pool_host *best)
+{
+	if (best == NULL || best == server->at || best->wanted != 0 || host_unready(best) != 0 ||
+	    !database_is_split(pool->database))
+		return;
+	best->wanted = 1;
+	pool_wake(pool);
+}
+
 struct server *pool_lease(struct holder *holder)
 {
 	struct pool *pool = holder->pool;
@@ -510,6 +523,7 @@ struct server *pool_lease(struct holder *holder)
 		struct server *server = find_server(pool, &holder->need, &best);
 
 		if (server != NULL) {
+			want_on_chosen(pool, server, best);
 			attach(server, holder);
 			return server;
 		}
@@ -722,6 +736,7 @@ static bool serve_queue(struct pool *pool, int number)
 		if (server != NULL) {
 			usec_t since = holder->wait_since;
 
+			want_on_chosen(pool, server, best);
 			pool_stop_waiting(holder);
 			holder->wait_since = since;
 			attach(server, holder);
