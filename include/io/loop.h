@@ -9,8 +9,9 @@
 #include "base/list.h"
 
 /*
- * The loop.  A turn is: sleep, run the callbacks of what became ready, run the posted tasks,
- * flush the streams that have bytes to send (io/stream), bury what was closed.  A callback of one
+ * The loop.  A turn is: sleep, run the callbacks of what became ready, read from the streams in
+ * the order in which they became readable, run the posted tasks, flush the streams that have bytes
+ * to send (io/stream), bury what was closed.  A callback of one
  * connection never runs another connection's code: it posts a task.
  */
 struct loop {
@@ -19,6 +20,7 @@ struct loop {
 	struct ev_check after_sleep;
 	struct list tasks;
 	struct list burials;
+	void (*read)(void *arg);  /* reads what became readable; set by io/stream */
 	void (*flush)(void *arg); /* sends all that is queued; set by io/stream */
 	void *flush_arg;
 	bool (*has_output)(void *arg);

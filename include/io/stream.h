@@ -65,6 +65,7 @@ struct stream {
 	struct chunk *out_first;
 	struct chunk *out_last;
 	struct stream *next_flush;
+	struct stream *next_ready;
 	struct stream *source;	   /* paused until our output has drained */
 	struct stream *destination; /* the reverse: whose output we wait for */
 	uint32_t sent; /* bytes that the kernel took, modulo 2^32 */
@@ -74,6 +75,7 @@ struct stream {
 	uint8_t paused; /* STREAM_HELD and so on */
 	bool connecting : 1;
 	bool flush_queued : 1;
+	bool ready : 1; /* became readable in this turn */
 	bool write_blocked : 1; /* waits for EV_WRITE */
 	bool write_broken : 1;	/* the peer takes nothing more; what it sent may still be read */
 	bool large : 1;		/* filled its last chunk */
@@ -83,6 +85,7 @@ struct stream {
 struct streams {
 	struct loop *loop;
 	const struct stream_transport *transport;
+	struct stream *ready_first; /* readable in this turn, in the order of the kernel */
 	struct stream *flush_first;
 	struct stream **flush_last;
 	struct batch *batch;   /* sends of a turn in one system call, NULL: one by one */

@@ -2,7 +2,7 @@
 /*
  * The loop turn on top of libev:
  *
- *	sleep -> callbacks of ready sockets and timers -> tasks -> flush -> burials -> sleep
+ *	sleep -> callbacks of ready sockets and timers -> reads -> tasks -> flush -> burials -> sleep
  *
  * The second half runs in libev's prepare watcher, right before it sleeps again.
  */
@@ -27,6 +27,8 @@ static void run_all(struct list *list)
 
 void loop_end_turn(struct loop *loop)
 {
+	if (loop->read != NULL)
+		loop->read(loop->flush_arg);
 	do {
 		run_all(&loop->tasks);
 		if (loop->flush != NULL)

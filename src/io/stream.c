@@ -253,6 +253,24 @@ static void read_input(struct stream *stream)
 	stream->owner->on_closed(stream, n == 0 ? 0 : error);
 }
 
+/*
+ * libev calls back in the reverse of the order in which the kernel says that sockets became
+ * ready.  Who came first is to be served first, so reads wait until all have been called, and
+ * each was put in front of those before it.
+ */
+static void read_ready(void *arg)
+{
+	struct streams *streams = arg;
+	struct stream *stream;
+
+	while ((stream = streams->ready_first) != NULL) {
+		streams->ready_first = stream->next_ready;
+		stream->ready = false;
+		if (stream->streams != NULL && stream->paused == 0 && !stream->connecting)
+			read_input(stream);
+	}
+}
+
 static int connect_error(const struct stream *stream)
 {
 	int error = 0;
@@ -287,8 +305,11 @@ static void on_event(struct ev_loop *ev, struct ev_io *watcher, int events)
 	}
 	if (events & EV_WRITE)
 		stream_writable(stream);
-	if (events & EV_READ)
-		read_input(stream);
+	if ((events & EV_READ) && !stream->ready) {
+		stream->ready = true;
+		stream->next_ready = stream->streams->ready_first;
+		stream->streams->ready_first = stream;
+	}
 }
 
 static void init(struct stream *stream, struct streams *streams, const struct stream_owner *owner,
@@ -623,6 +644,7 @@ void streams_init(struct streams *streams, struct loop *loop, uint32_t high_wate
 	streams->flush_last = &streams->flush_first;
 	streams->high_water = high_water;
 	streams->batch = io_batch ? batch_new() : NULL;
+	loop->read = read_ready;
 	loop->flush = flush_all;
 	loop->has_output = has_output;
 	loop->flush_arg = streams;
@@ -632,6 +654,7 @@ void streams_done(struct streams *streams)
 {
 	batch_free(streams->batch);
 	streams->batch = NULL;
+	streams->loop->read = NULL;
 	streams->loop->flush = NULL;
 	streams->loop->has_output = NULL;
 }
