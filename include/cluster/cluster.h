@@ -75,6 +75,7 @@ struct cluster {
 	struct host *primary; /* who takes writes now, NULL: nobody */
 	enum leader_lack lack;
 	usec_t primary_since; /* of `primary`, or since when there is none */
+	usec_t patient_until; /* the first primary waits for all hosts until then; 0: was found */
 	struct leader_memory memory;
 	struct freshness freshness; /* of `sampled` */
 	const struct host *sampled; /* the last primary, compared only */

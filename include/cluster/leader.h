@@ -47,6 +47,7 @@ enum leader_lack {
 	LACK_SPLIT_BRAIN, /* two on the highest timeline */
 	LACK_FOREIGN,	  /* only hosts of other clusters */
 	LACK_UNSURE,
+	LACK_STARTING, /* not every host was heard of yet */
 };
 
 /* What is remembered: the cluster's identity and the highest timeline that any host was on. */

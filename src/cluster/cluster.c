@@ -140,6 +140,15 @@ static void follow_primary(struct cluster *cluster)
 	probe_all(cluster);
 }
 
+/*
+ * The first host that says primary may be a deposed one that answers sooner than the others, so
+ * the first decision waits until each host has answered or failed: as long as an answer may take.
+ */
+static bool waits_for_others(const struct cluster *cluster)
+{
+	return clock_now() < cluster->patient_until && is_starting(cluster);
+}
+
 void cluster_decide(struct cluster *cluster)
 {
 	unsigned count = cluster->hosts.count, at = 0;
@@ -165,6 +174,13 @@ void cluster_decide(struct cluster *cluster)
 		};
 	}
 	primary = leader_decide(&cluster->memory, claims, (int)count, standings, &lack);
+	if (primary >= 0 && waits_for_others(cluster)) {
+		standings[primary] = STANDING_ABSENT;
+		primary = -1;
+		lack = LACK_STARTING;
+	} else if (primary >= 0) {
+		cluster->patient_until = 0;
+	}
 	at = 0;
 	list_for_each(&cluster->hosts, node2, after2) {
 		if ((int)at == primary)
@@ -684,6 +700,7 @@ struct cluster *cluster_new(struct loop *loop, struct resolver *resolver,
 	cluster->monitored = options->monitored;
 	cluster->lack = LACK_SILENCE;
 	cluster->primary_since = clock_now();
+	cluster->patient_until = clock_now() + 2 * options->monitor_timeout;
 	cluster->tell.run = tell_watchers;
 	list_init(&cluster->hosts);
 	list_init(&cluster->watchers);

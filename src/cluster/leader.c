@@ -132,6 +132,7 @@ const char *leader_lack_text(enum leader_lack lack)
 		[LACK_SPLIT_BRAIN] = "two primaries on the same timeline (split brain)",
 		[LACK_FOREIGN] = "the hosts that answer belong to another cluster",
 		[LACK_UNSURE] = "the primary's timeline is not known",
+		[LACK_STARTING] = "not every host has answered yet",
 	};
 
 	return texts[lack];

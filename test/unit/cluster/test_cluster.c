@@ -92,6 +92,7 @@ static void setup(void)
 	options.monitored = true;
 	options.balance = BALANCE_ROUND_ROBIN;
 	cluster = cluster_new(&loop, NULL, &options, three, 3);
+	cluster->patient_until = 0; /* most tests have one host speak first */
 	cluster_watch(cluster, &watcher);
 	for (int i = 0; i < 3; i++)
 		h[i] = cluster_find_host(cluster, three[i].name, three[i].port);
@@ -124,6 +125,30 @@ START_TEST(test_nobody_takes_writes_before_it_was_asked)
 		ck_assert(!host_takes_writes(h[i]));
 		ck_assert(!host_takes_reads(h[i]));
 	}
+}
+END_TEST
+
+START_TEST(test_first_primary_waits_for_word_of_every_host)
+{
+	cluster->patient_until = now + 2 * SEC;
+	primary(h[0], 1, 9000); /* a deposed one that answers first */
+	ck_assert_ptr_null(cluster_primary(cluster));
+	ck_assert_str_eq(cluster_why_no_primary(cluster), "not every host has answered yet");
+	cluster_probe_failed(h[1], CAUSE_REFUSED, NULL);
+	ck_assert_ptr_null(cluster_primary(cluster));
+	primary(h[2], 2, 1000);
+	ck_assert_ptr_eq(cluster_primary(cluster), h[2]);
+	ck_assert_int_eq(h[0]->standing, STANDING_DEPOSED);
+}
+END_TEST
+
+START_TEST(test_first_primary_does_not_wait_for_ever)
+{
+	cluster->patient_until = now + 2 * SEC;
+	primary(h[0], 1, 9000);
+	pass(2 * SEC);
+	primary(h[0], 1, 9000);
+	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
 }
 END_TEST
 
@@ -705,6 +730,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_nobody_takes_writes_before_it_was_asked);
+	tcase_add_test(tc, test_first_primary_waits_for_word_of_every_host);
+	tcase_add_test(tc, test_first_primary_does_not_wait_for_ever);
 	tcase_add_test(tc, test_roles_follow_from_the_answers);
 	tcase_add_test(tc, test_one_late_probe_changes_nothing);
 	tcase_add_test(tc, test_host_that_never_answered_is_down_at_its_first_failure);
