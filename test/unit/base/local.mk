@@ -1,1 +1,19 @@
 ## Unit tests of the layer base.
+check_PROGRAMS += test/unit/base/test_list
+test_unit_base_test_list_SOURCES = test/unit/base/test_list.c
+test_unit_base_test_list_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/base/test_map
+test_unit_base_test_map_SOURCES = test/unit/base/test_map.c
+test_unit_base_test_map_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/base/test_slab
+test_unit_base_test_slab_SOURCES = test/unit/base/test_slab.c
+test_unit_base_test_slab_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/base/test_text
+test_unit_base_test_text_SOURCES = test/unit/base/test_text.c
+test_unit_base_test_text_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/base/test_intern
+test_unit_base_test_intern_SOURCES = test/unit/base/test_intern.c
+test_unit_base_test_intern_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/base/test_clock
+test_unit_base_test_clock_SOURCES = test/unit/base/test_clock.c
+test_unit_base_test_clock_LDADD = $(unit_ldadd)
