@@ -233,6 +233,7 @@ int main(int argc, char **argv)
 		printf("configuration ok\n");
 		return 0;
 	}
+	signals_hold();
 	become_server(&program, config);
 
 	loop_init(&program.loop);

@@ -97,6 +97,22 @@ static const struct {
 	{ SIGQUIT, on_quit },  { SIGUSR1, on_pause },	  { SIGUSR2, on_resume },
 };
 
+static void mask_ours(int how)
+{
+	sigset_t set;
+	int i;
+
+	sigemptyset(&set);
+	for (i = 0; i < SIGNALS_COUNT; i++)
+		sigaddset(&set, table[i].number);
+	sigprocmask(how, &set, NULL);
+}
+
+void signals_hold(void)
+{
+	mask_ours(SIG_BLOCK);
+}
+
 void signals_init(struct program *program)
 {
 	int i;
@@ -109,6 +125,7 @@ void signals_init(struct program *program)
 		watcher->data = program;
 		ev_signal_start(program->loop.ev, watcher);
 	}
+	mask_ours(SIG_UNBLOCK);
 }
 
 void signals_done(struct program *program)
