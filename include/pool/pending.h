@@ -48,6 +48,7 @@ struct pending {
 	uint32_t head;
 	uint32_t count;
 	uint32_t syncs; /* entries that end with ReadyForQuery */
+	uint32_t dropped; /* entries whose replies are nobody's but ours */
 };
 
 #define PENDING_MAX 65536
@@ -57,6 +58,12 @@ void pending_done(struct pending *pending);
 static inline bool pending_is_empty(const struct pending *pending)
 {
 	return pending->count == 0;
+}
+
+/* Replies to the client are owed, not just to us. */
+static inline bool pending_owes_client(const struct pending *pending)
+{
+	return pending->count != pending->dropped;
 }
 
 /* The client is to be read no further until replies came in. */

@@ -45,6 +45,7 @@ void pending_push(struct pending *pending, enum pending_kind kind, enum pending_
 	entry->mark = mark;
 	entry->subject = subject;
 	pending->syncs += pending_is_sync(kind);
+	pending->dropped += action == PENDING_DROP;
 }
 
 struct pending_entry *pending_at(const struct pending *pending, uint32_t i)
@@ -67,6 +68,7 @@ struct pending_entry pending_pop(struct pending *pending)
 	pending->head = slot(pending, 1);
 	pending->count--;
 	pending->syncs -= pending_is_sync(entry.kind);
+	pending->dropped -= entry.action == PENDING_DROP;
 	return entry;
 }
 

@@ -485,7 +485,7 @@ enum step forward_message(struct client *client, uint8_t type, uint32_t len)
 	enum step step = STEP_NEXT;
 
 	server->used = true;
-	if (client->request_at == 0 || pending_is_empty(&server->pending))
+	if (client->request_at == 0 || !pending_owes_client(&server->pending))
 		note_begin(client);
 	switch (type) {
 	case MSG_QUERY:

@@ -98,8 +98,7 @@ static enum step start(struct client *client, const struct request *request, uin
 	bool commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
 
 	client->canceled = false;
-	if (pending_is_empty(&server->pending) ||
-	    pending_head(&server->pending)->action == PENDING_DROP) {
+	if (!pending_owes_client(&server->pending)) {
 		client->reads = reads;
 		client->commits = commits;
 		client->answered = false;
