@@ -145,13 +145,21 @@ static bool deferred_answers(const struct client *client, const struct request *
 	       (flags & VERDICT_PLAIN_BEGIN) != 0 || changes_modes(client, request);
 }
 
+/* The verdict of a plain BEGIN points at its first word. */
+static const char *begin_tag(const struct request *request)
+{
+	const char *word = request->sql + request->verdict.pos;
+
+	return (*word | 0x20) == 's' ? "START TRANSACTION" : "BEGIN";
+}
+
 static void defer(struct client *client, const struct request *request)
 {
 	client->begin = mem_string_n(request->sql, request->sql_len);
 	client->begin_flags = (uint32_t)request->verdict.flags;
 	client->block = BLOCK_DEFERRED;
 	client->transaction_at = clock_now();
-	finish(client, request, "BEGIN");
+	finish(client, request, begin_tag(request));
 }
 
 static void warn_begun(struct client *client)
@@ -197,7 +205,7 @@ static void answer_deferred(struct client *client, const struct request *request
 
 	if (flags & VERDICT_PLAIN_BEGIN) {
 		warn_begun(client);
-		finish(client, request, "BEGIN");
+		finish(client, request, begin_tag(request));
 	} else if (flags & ENDS_BLOCK) {
 		end_block(client);
 		client_pool(client)->stats.transactions++;

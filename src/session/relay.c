@@ -286,13 +286,19 @@ static enum relay take_error(struct run *run, const struct message *message)
 
 /* ---- ReadyForQuery ---- */
 
-/* What the client will be held to, and what it may expect to see, from now on. */
+/*
+ * What the client will be held to, and what it may expect to see, from now on.  A transaction
+ * that never ends has written and shown nothing, so that a lost one does not bind the client to
+ * a primary that is gone.
+ */
 static void note_moments(struct client *client, const struct server *server)
 {
 	struct need *need = &client->holder.need;
 
 	if (!database_is_split(client->database) ||
 	    client_pool(client)->settings.read_consistency != READ_CONSISTENCY_SESSION)
+		return;
+	if (server->transaction != 'I' && !client->commits) /* COMMIT AND CHAIN ends one, too */
 		return;
 	if (!client->reads && server->at->host->role != ROLE_REPLICA) {
 		need->written = clock_now();
