@@ -30,3 +30,15 @@ test_play_test_client_LDADD = $(play_all_ldadd)
 check_PROGRAMS += test/play/test_loss
 test_play_test_loss_SOURCES = test/play/test_loss.c
 test_play_test_loss_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_block
+test_play_test_block_SOURCES = test/play/test_block.c
+test_play_test_block_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_cancel
+test_play_test_cancel_SOURCES = test/play/test_cancel.c
+test_play_test_cancel_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_pool
+test_play_test_pool_SOURCES = test/play/test_pool.c
+test_play_test_pool_LDADD = $(play_all_ldadd)

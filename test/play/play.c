@@ -126,12 +126,37 @@ static bool is_server(const struct link *link, int host, bool carrier)
 	       link->stream != NULL && !link->ended;
 }
 
+static struct link *find_asked(int host)
+{
+	for (int i = link_count; i-- > 0;)
+		if (is_server(links[i], host, false) && link_unheard(links[i]) > 0)
+			return links[i];
+	return NULL;
+}
+
 struct link *server_on(int host)
 {
+	struct link *asked = find_asked(host);
+
+	if (asked != NULL)
+		return asked;
 	for (int i = link_count; i-- > 0;)
 		if (is_server(links[i], host, false))
 			return links[i];
 	ck_abort_msg("no connection to host %d", host);
+}
+
+struct link *server_asked(void)
+{
+	for (int host = PRIMARY; host < HOSTS_MAX; host++)
+		if (find_asked(host) != NULL)
+			return find_asked(host);
+	ck_abort_msg("no server was asked for anything");
+}
+
+bool host_is_silent(int host)
+{
+	return find_asked(host) == NULL;
 }
 
 struct link *server_at(int host, int i)
@@ -505,6 +530,7 @@ static char *config_text(const struct play_options *options)
 			    : options->hosts == 1 ? "10.0.0.1"
 						  : "10.0.0.1,10.0.0.2";
 	const char *database = options->database != NULL ? options->database : "";
+	const char *plain = options->plain != NULL ? options->plain : "";
 	struct text text = { 0 };
 
 	text_printf(&text, "[pgweir]\npool_mode = transaction\nauth_type = trust\n"
@@ -512,7 +538,7 @@ static char *config_text(const struct play_options *options)
 		    options->global != NULL ? options->global : "");
 	text_printf(&text, "[clusters]\nmain = hosts=%s\n", hosts);
 	text_printf(&text, "[databases]\napp = cluster=main %s\n", database);
-	text_printf(&text, "plain = host=10.0.0.1 %s\n", database);
+	text_printf(&text, "plain = host=10.0.0.1 %s\n", plain);
 	return text_take(&text);
 }
 

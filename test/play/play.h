@@ -46,7 +46,8 @@ struct play_options {
 	int unused;
 	int hosts;	      /* 0: two */
 	const char *global;   /* more lines of the section [pgweir] */
-	const char *database; /* more options of the databases */
+	const char *database; /* more options of the database `app` */
+	const char *plain;    /* and of `plain` */
 };
 
 /*
@@ -76,10 +77,19 @@ struct link *client_as(const char *user, const char *database, const char *more)
 /* A connection with a cancel request for this client. */
 struct link *client_cancels(struct link *client);
 
-/* The newest open connection to a host, the i-th from the oldest on, and how many there are. */
+/*
+ * The connection to a host on which something was not heard yet, else the newest; the i-th from
+ * the oldest on; how many are open.
+ */
 struct link *server_on(int host);
 struct link *server_at(int host, int i);
 int servers_on(int host);
+
+/* The server, on whatever host, on which something was not heard yet. */
+struct link *server_asked(void);
+
+/* Whether everything that was sent to a host was heard. */
+bool host_is_silent(int host);
 
 /* The newest open connection to a host that carries a cancel request; NULL if there is none. */
 struct link *carrier_on(int host);

@@ -12,7 +12,7 @@
 #include "proto/startup.h"
 
 #define FIELDS_MAX 8
-#define SHOWN_MAX 40
+#define SHOWN_MAX 100
 
 /* One word of a script, taken apart. */
 struct word {

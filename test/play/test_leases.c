@@ -40,7 +40,7 @@ START_TEST(test_slow_reader_goes_on_with_what_it_sent_before)
 	server = server_on(REPLICA);
 	hears(server, "Q{select 1}");
 	says(server, "T D{#270000} C{SELECT 1} Z{I}");
-	ck_assert_int_eq(servers_on(PRIMARY), 0);
+	ck_assert(host_is_silent(PRIMARY));
 	takes_all(slow);
 	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
 }
@@ -200,7 +200,7 @@ START_TEST(test_connect_query_that_fails_is_not_tried_again_at_once)
 	client = client_new();
 	says(client, "start{alice|plain}");
 	says(server_on(PRIMARY), "E{42601} Z{I}");
-	ck_assert_int_eq(servers_on(PRIMARY), 0);
+	ck_assert(host_is_silent(PRIMARY));
 	hears(client, "F{08006} EOF");
 }
 END_TEST

@@ -175,7 +175,7 @@ START_TEST(test_unknown_name_is_left_to_the_server)
 	play_begin();
 	client = client_in("app");
 	says(client, "B{|nope} E S");
-	server = server_on(servers_on(PRIMARY) > 0 ? PRIMARY : REPLICA);
+	server = server_asked();
 	hears(server, "B{|nope} E S");
 	says(server, "E{26000} Z{I}");
 	hears(client, "E{26000} Z{I}");

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/* Transaction blocks: those that no server has, and those that one has. */
+#include "play.h"
+
+static struct link *client, *server;
+
+static void begin(void)
+{
+	play_begin();
+	client = client_in("app");
+}
+
+START_TEST(test_begin_holds_no_server)
+{
+	struct link *other;
+
+	play_begin(.database = "pool_size=1");
+	client = client_in("app");
+	other = client_in("app");
+	says(client, "Q{begin}");
+	hears(client, "C{BEGIN} Z{T}");
+	ck_assert(host_is_silent(PRIMARY));
+	hears(server_on(REPLICA), "");
+	says(other, "Q{insert into t values (1)}");
+	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
+}
+END_TEST
+
+START_TEST(test_begin_goes_out_with_the_first_statement)
+{
+	begin();
+	says(client, "Q{BEGIN ISOLATION LEVEL REPEATABLE READ}");
+	hears(client, "C{BEGIN} Z{T}");
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{BEGIN ISOLATION LEVEL REPEATABLE READ} Q{select 1}");
+	says(server, "C{BEGIN} Z{T} T D{1} C{SELECT 1} Z{T}");
+	hears(client, "T D{1} C{SELECT 1} Z{T}");
+	says(client, "Q{insert into t values (1)}");
+	hears(server, "Q{insert into t values (1)}");
+	says(server, "C{INSERT 0 1} Z{T}");
+	hears(client, "C{INSERT 0 1} Z{T}");
+	says(client, "Q{commit}");
+	hears(server, "Q{commit}");
+	says(server, "C{COMMIT} Z{I}");
+	hears(client, "C{COMMIT} Z{I}");
+}
+END_TEST
+
+START_TEST(test_begin_goes_out_before_a_batch)
+{
+	begin();
+	says(client, "Q{begin} P{|insert into t values ($1)} B{||1} E S Q{commit}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin} P{|insert into t values ($1)} B{||1} E S Q{commit}");
+	says(server, "C{BEGIN} Z{T} 1 2 C{INSERT 0 1} Z{T}");
+	hears(client, "C{BEGIN} Z{T} 1 2 C{INSERT 0 1} Z{T}");
+	says(server, "C{COMMIT} Z{I}");
+	hears(client, "C{COMMIT} Z{I}");
+}
+END_TEST
+
+START_TEST(test_begin_by_the_extended_protocol_goes_out_at_once)
+{
+	begin();
+	says(client, "P{|begin} B{|} E S");
+	server = server_on(PRIMARY);
+	hears(server, "P{|begin} B{|} E S");
+	says(server, "1 2 C{BEGIN} Z{T}");
+	hears(client, "1 2 C{BEGIN} Z{T}");
+	says(client, "Q{select 1}");
+	hears(server, "Q{select 1}");
+}
+END_TEST
+
+START_TEST(test_error_of_the_deferred_begin_is_told)
+{
+	begin();
+	says(client, "Q{begin}");
+	hears(client, "C{BEGIN} Z{T}");
+	says(client, "Q{insert into t values (1)}");
+	server = server_on(PRIMARY);
+	says(server, "C{BEGIN} Z{T} E{23505} Z{E}");
+	hears(client, "E{23505} Z{E}");
+	says(client, "Q{select 1}");
+	says(server, "E{25P02} Z{E}");
+	hears(client, "E{25P02} Z{E}");
+	says(client, "Q{rollback}");
+	says(server, "C{ROLLBACK} Z{I}");
+	hears(client, "C{ROLLBACK} Z{I}");
+}
+END_TEST
+
+START_TEST(test_read_only_block_goes_to_a_replica)
+{
+	begin();
+	says(client, "Q{begin read only} Q{select now()}");
+	server = server_on(REPLICA);
+	hears(server, "Q{begin read only} Q{select now()}");
+	says(server, "C{BEGIN} Z{T} T D{1} C{SELECT 1} Z{T}");
+	hears(client, "C{BEGIN} Z{T} T D{1} C{SELECT 1} Z{T}");
+	ck_assert(host_is_silent(PRIMARY));
+}
+END_TEST
+
+START_TEST(test_set_transaction_read_only_is_seen_in_time)
+{
+	begin();
+	says(client, "Q{begin}");
+	says(client, "Q{set transaction read only}");
+	hears(client, "C{BEGIN} Z{T} C{SET} Z{T}");
+	says(client, "Q{select 1}");
+	server = server_on(REPLICA);
+	hears(server, "Q{begin;set transaction read only} Q{select 1}");
+	says(server, "C{BEGIN} C{SET} Z{T} T D{1} C{SELECT 1} Z{T}");
+	hears(client, "T D{1} C{SELECT 1} Z{T}");
+	says(client, "Q{commit}");
+	says(server, "C{COMMIT} Z{I}");
+	hears(client, "C{COMMIT} Z{I}");
+	ck_assert(host_is_silent(PRIMARY));
+}
+END_TEST
+
+START_TEST(test_end_of_an_empty_block_is_answered)
+{
+	begin();
+	says(client, "Q{begin} Q{commit} Q{start transaction} Q{rollback}");
+	hears(client, "C{BEGIN} Z{T} C{COMMIT} Z{I} C{BEGIN} Z{T} C{ROLLBACK} Z{I}");
+	hears(server_on(REPLICA), "");
+	ck_assert(host_is_silent(PRIMARY));
+}
+END_TEST
+
+START_TEST(test_second_begin_is_warned_of)
+{
+	begin();
+	says(client, "Q{begin} Q{begin}");
+	hears(client, "C{BEGIN} Z{T} N{25001} C{BEGIN} Z{T}");
+}
+END_TEST
+
+START_TEST(test_deferred_block_is_not_hurt_by_a_failover)
+{
+	play_begin(.hosts = 3);
+	client = client_in("app");
+	says(client, "Q{begin}");
+	host_is_down(PRIMARY);
+	primary_says(REPLICA, 2);
+	says(client, "Q{insert into t values (1)}");
+	server = server_on(REPLICA);
+	hears(server, "Q{begin} Q{insert into t values (1)}");
+	says(server, "C{BEGIN} Z{T} C{INSERT 0 1} Z{T}");
+	hears(client, "C{BEGIN} Z{T} C{INSERT 0 1} Z{T}");
+}
+END_TEST
+
+START_TEST(test_read_only_block_that_was_not_answered_is_sent_anew)
+{
+	begin();
+	says(client, "Q{begin read only} Q{select 1}");
+	server = server_on(REPLICA);
+	hears(server, "Q{begin read only} Q{select 1}");
+	breaks(server);
+	hears(client, "C{BEGIN} Z{T}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin read only} Q{select 1}");
+	says(server, "C{BEGIN} Z{T} T D{1} C{SELECT 1} Z{T}");
+	hears(client, "T D{1} C{SELECT 1} Z{T}");
+}
+END_TEST
+
+START_TEST(test_block_keeps_its_server_and_its_host)
+{
+	struct link *other;
+
+	play_begin(.database = "pool_size=1");
+	client = client_in("app");
+	other = client_in("app");
+	says(client, "Q{begin} Q{insert into t values (1)}");
+	server = server_on(PRIMARY);
+	says(server, "C{BEGIN} Z{T} C{INSERT 0 1} Z{T}");
+	heard(server);
+	says(other, "Q{insert into t values (2)}");
+	hears(server, "");
+	says(client, "Q{select 1}");
+	hears(server, "Q{select 1}");
+	says(server, "T D{1} C{SELECT 1} Z{T}");
+	says(client, "Q{commit}");
+	says(server, "C{COMMIT} Z{I}");
+	hears(server, "Q{commit} Q{insert into t values (2)}");
+}
+END_TEST
+
+START_TEST(test_block_without_a_cluster_begins_at_once)
+{
+	play_begin();
+	client = client_in("plain");
+	says(client, "Q{begin}");
+	hears(server_on(PRIMARY), "Q{begin}");
+	says(server_on(PRIMARY), "C{BEGIN} Z{T}");
+	hears(client, "C{BEGIN} Z{T}");
+}
+END_TEST
+
+START_TEST(test_lazy_begin_can_be_switched_off)
+{
+	play_begin(.database = "lazy_begin=0");
+	client = client_in("app");
+	says(client, "Q{begin}");
+	hears(server_on(PRIMARY), "Q{begin}");
+}
+END_TEST
+
+static void refuses_blocks(const char *database)
+{
+	struct link *next;
+
+	play_begin(.global = "pool_mode = statement");
+	client = client_in(database);
+	next = client_in(database);
+	says(client, "Q{begin}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin}");
+	says(server, "C{BEGIN} Z{T}");
+	hears(client, "F{0A000} EOF");
+	/* Its block must not become another client's. */
+	says(next, "Q{insert into t values (1)}");
+	if (link_is_open(server)) {
+		hears(server, "Q{ROLLBACK}");
+		says(server, "C{ROLLBACK} Z{I}");
+	}
+	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
+}
+
+START_TEST(test_statement_pooling_refuses_blocks)
+{
+	refuses_blocks("app");
+}
+END_TEST
+
+START_TEST(test_statement_pooling_refuses_blocks_without_a_cluster)
+{
+	refuses_blocks("plain");
+}
+END_TEST
+
+int main(void)
+{
+	TCase *plays = play_case("block");
+
+	tcase_add_test(plays, test_begin_holds_no_server);
+	tcase_add_test(plays, test_begin_goes_out_with_the_first_statement);
+	tcase_add_test(plays, test_begin_goes_out_before_a_batch);
+	tcase_add_test(plays, test_begin_by_the_extended_protocol_goes_out_at_once);
+	tcase_add_test(plays, test_error_of_the_deferred_begin_is_told);
+	tcase_add_test(plays, test_read_only_block_goes_to_a_replica);
+	tcase_add_test(plays, test_set_transaction_read_only_is_seen_in_time);
+	tcase_add_test(plays, test_end_of_an_empty_block_is_answered);
+	tcase_add_test(plays, test_second_begin_is_warned_of);
+	tcase_add_test(plays, test_deferred_block_is_not_hurt_by_a_failover);
+	tcase_add_test(plays, test_read_only_block_that_was_not_answered_is_sent_anew);
+	tcase_add_test(plays, test_block_keeps_its_server_and_its_host);
+	tcase_add_test(plays, test_block_without_a_cluster_begins_at_once);
+	tcase_add_test(plays, test_lazy_begin_can_be_switched_off);
+	tcase_add_test(plays, test_statement_pooling_refuses_blocks);
+	tcase_add_test(plays, test_statement_pooling_refuses_blocks_without_a_cluster);
+	return play_main();
+}
