@@ -76,6 +76,7 @@ struct server {
 	char last_words[6]; /* SQLSTATE of a FATAL error; "": none */
 	char transaction;  /* of the last ReadyForQuery: I, T or E */
 	bool close_needed; /* is closed at the end of its lease */
+	bool skips;	   /* sent an error in a batch: ignores what comes before Sync */
 	bool checked;	   /* answered its check, and was not leased since */
 	bool used;	   /* has run a client's request since its last reset */
 	bool pass_drop;	   /* what goes through unseen is dropped */

@@ -452,6 +452,7 @@ static enum step forward_sync(struct client *client, uint32_t len)
 {
 	struct server *server = client_server(client);
 
+	server->skips = false;
 	if (server->copy == COPY_NONE || server->copy == COPY_OUT) {
 		pending_push(&server->pending, PENDING_SYNC, PENDING_FORWARD, MARK_NONE, NULL);
 		client->in_batch = false;
@@ -485,6 +486,11 @@ enum step forward_message(struct client *client, uint8_t type, uint32_t len)
 	enum step step = STEP_NEXT;
 
 	server->used = true;
+	if (server->skips && type != MSG_SYNC) {
+		client->pass = len; /* nothing will be answered before Sync */
+		client->pass_drop = true;
+		return STEP_NEXT;
+	}
 	if (client->request_at == 0 || !pending_owes_client(&server->pending))
 		note_begin(client);
 	switch (type) {

@@ -216,6 +216,7 @@ static void skip_to_sync(struct run *run)
 
 		relay_undo(run->client, run->server, &entry);
 	}
+	run->server->skips = head == NULL;
 }
 
 static void tell_duplicate(struct run *run, const struct pending_entry *head)
