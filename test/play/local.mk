@@ -42,3 +42,11 @@ test_play_test_cancel_LDADD = $(play_all_ldadd)
 check_PROGRAMS += test/play/test_pool
 test_play_test_pool_SOURCES = test/play/test_pool.c
 test_play_test_pool_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_cluster
+test_play_test_cluster_SOURCES = test/play/test_cluster.c
+test_play_test_cluster_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_pressure
+test_play_test_pressure_SOURCES = test/play/test_pressure.c
+test_play_test_pressure_LDADD = $(play_all_ldadd)

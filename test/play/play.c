@@ -574,6 +574,7 @@ void play_begin_with(const struct play_options *options)
 	ck_assert(secrets_set(&pooler.secrets, "bob", "b"));
 	clients_init(&pooler);
 	begun = true;
+	all_fresh(); /* who is the primary is known once every host was heard of */
 	all_fresh();
 }
 
