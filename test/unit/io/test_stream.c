@@ -181,6 +181,7 @@ START_TEST(test_spliced_bytes_arrive_in_order)
 	while (fars[1].at < said || stream_available(&s[1]) > 0) {
 		say(1, said, 0);
 		splice_all(0, 1);
+		loop_end_turn(&loop);
 	}
 	loop_end_turn(&loop);
 	ck_heard(0, said);
