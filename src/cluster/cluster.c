@@ -129,14 +129,23 @@ static void log_primary(struct cluster *cluster, const struct host *before)
 static void follow_primary(struct cluster *cluster)
 {
 	const struct host *primary = cluster->primary;
+	bool first = cluster->sampled == NULL;
 
 	if (primary == NULL ||
 	    (cluster->sampled == primary && cluster->freshness.timeline == primary->timeline))
 		return;
 	cluster->sampled = primary;
 	freshness_reset(&cluster->freshness, primary->timeline, cluster->freshness.span);
-	list_for_each(&cluster->hosts, node, after)
-		replayed_forget(&host_of(node)->replayed);
+	/* The first one has been asked already, while others had not been heard of. */
+	if (first && primary->position != 0)
+		freshness_sample(&cluster->freshness, primary->timeline, primary->asked,
+				 primary->position);
+	list_for_each(&cluster->hosts, node, after) {
+		if (first)
+			replayed_update(&host_of(node)->replayed, &cluster->freshness);
+		else
+			replayed_forget(&host_of(node)->replayed);
+	}
 	probe_all(cluster);
 }
 
@@ -377,8 +386,6 @@ static void take_sample(struct host *host, const struct host_answer *answer)
 	struct cluster *cluster = host->cluster;
 	bool fresher = false;
 
-	host->position =
-		lsn_normalise(answer->position, answer->wal_block_size, answer->wal_segment_size);
 	if (cluster->primary != host ||
 	    !freshness_sample(&cluster->freshness, answer->timeline, answer->asked, host->position))
 		return;
@@ -413,7 +420,6 @@ static void take_replayed(struct host *host, const struct host_answer *answer)
 {
 	struct cluster *cluster = host->cluster;
 
-	host->position = answer->position;
 	if (host->standing != STANDING_NONE)
 		return;
 	note_timeline(host, answer);
@@ -458,6 +464,9 @@ void cluster_observe(struct host *host, const struct host_answer *answer)
 	host->round_trip = clock_now() - answer->asked;
 	note_start(host, answer->started);
 	host->system_id = answer->system_id;
+	host->position = answer->in_recovery ? answer->position
+					     : lsn_normalise(answer->position, answer->wal_block_size,
+							     answer->wal_segment_size);
 	host_set_role(host, answer->in_recovery ? ROLE_REPLICA : ROLE_PRIMARY, answer->timeline);
 	if (host->ending && answer->connected >= host->ending_since)
 		host_set_ending(host, NULL);
