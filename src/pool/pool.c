@@ -503,10 +503,11 @@ static bool may_lease(const struct pool *pool)
  * Another host had a server free, which is faster than a new connection; but the host that was
  * chosen gets one too, for the next time: else one that came back is never used again.
  */
-static void want_on_chosen(struct pool *pool, const struct server *server, struct pool_host *best)
+static void want_on_chosen(struct pool *pool, const struct need *need, const struct server *server,
+			   struct pool_host *best)
 {
-	if (best == NULL || best == server->at || best->wanted != 0 || host_unready(best) != 0 ||
-	    !database_is_split(pool->database))
+	if (need->kind != NEED_READ || best == NULL || best == server->at || best->wanted != 0 ||
+	    host_unready(best) != 0 || !database_is_split(pool->database))
 		return;
 	best->wanted = 1;
 	pool_wake(pool);
@@ -523,7 +524,7 @@ struct server *pool_lease(struct holder *holder)
 		struct server *server = find_server(pool, &holder->need, &best);
 
 		if (server != NULL) {
-			want_on_chosen(pool, server, best);
+			want_on_chosen(pool, &holder->need, server, best);
 			attach(server, holder);
 			return server;
 		}
@@ -736,7 +737,7 @@ static bool serve_queue(struct pool *pool, int number)
 		if (server != NULL) {
 			usec_t since = holder->wait_since;
 
-			want_on_chosen(pool, server, best);
+			want_on_chosen(pool, &holder->need, server, best);
 			pool_stop_waiting(holder);
 			holder->wait_since = since;
 			attach(server, holder);
