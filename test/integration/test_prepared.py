@@ -5,7 +5,7 @@ import random
 import pytest
 
 from harness import wire
-from harness.helpers import many, pid_of
+from harness.helpers import backends, many, pid_of
 from harness.wire import bind, close, describe, execute, flush, parse, query, sync
 
 
@@ -232,14 +232,13 @@ def test_deallocate_all_forgets_this_clients_and_no_others(pgweir, single, sql):
         assert run(client, "s") == "3"
 
 
-def test_a_terminated_server_loses_no_statement(pgweir, single):
+def test_a_terminated_server_loses_no_statement(pgweir, single, wait_until):
     weir = pgweir(host=single, settings={"default_pool_size": 1})
     with weir.connect() as client:
         prepare(client, "s", "SELECT 1")
         pid = pid_of(client)
         single.query("SELECT pg_terminate_backend(%d)" % pid)
-        while pid_of(client) == pid:
-            pass
+        wait_until(lambda: pid not in backends(single))
         assert run(client, "s") == "1"
 
 
