@@ -11,7 +11,7 @@
 
 /*
  * A prepared statement as clients mean it: text and parameter types, shared by all clients that
- * prepare the same, with its verdict.  Servers know it by a name of ours; a client's name for it
+ * prepare the same, with its verdict and hint.  Servers know it by a name of ours; a client's name for it
  * is the session layer's business.
  */
 struct statement {
@@ -22,6 +22,7 @@ struct statement {
 	uint32_t len;	/* bytes of `body` */
 	uint32_t text_len; /* of the query text that begins the body */
 	uint16_t type_count;
+	uint8_t hint; /* enum route_choice of the comment in front */
 	uint8_t body[]; /* of a Parse message, behind the name: text, NUL, count, types */
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "sql/classify.h"
+#include "sql/directive.h"
 
 static struct map statements;
 static uint64_t last_id;
@@ -38,6 +39,13 @@ static struct verdict judge(const uint8_t *text, uint32_t len)
 	return classify((const char *)text, len, &options);
 }
 
+static enum route_choice read_hint(const uint8_t *text, uint32_t len)
+{
+	struct hint hint;
+
+	return hint_read((const char *)text, len, &hint) == HINT_OK ? hint.route : ROUTE_CHOICE_NONE;
+}
+
 struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t text_len,
 				   uint16_t type_count)
 {
@@ -56,6 +64,7 @@ struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t t
 	statement->type_count = type_count;
 	memcpy(statement->body, body, len);
 	statement->verdict = judge(body, text_len);
+	statement->hint = (uint8_t)read_hint(body, text_len);
 	map_add(&statements, hash, statement);
 	bytes += sizeof(*statement) + len;
 	return statement;

@@ -82,6 +82,13 @@ static void join(struct request *request, struct verdict verdict)
 	request->verdict = verdict_join(request->verdict, verdict);
 }
 
+/* Of several in one batch the strictest holds. */
+static void take_hint(struct request *request, enum route_choice choice)
+{
+	if (choice != ROUTE_CHOICE_NONE && request->hint != ROUTE_CHOICE_PRIMARY)
+		request->hint = choice;
+}
+
 static bool read_parse(struct client *client, const struct message *message,
 		       struct request *request)
 {
@@ -92,7 +99,7 @@ static bool read_parse(struct client *client, const struct message *message,
 		return false;
 	join(request, client_classify(client, parse.query, parse.query_len));
 	if (hint_read(parse.query, parse.query_len, &hint) == HINT_OK)
-		request->hint = hint.route;
+		take_hint(request, hint.route);
 	return true;
 }
 
@@ -111,6 +118,7 @@ static void use_statement(struct client *client, const char *name, bool parsed_h
 	}
 	if (statement == NULL)
 		return; /* parsed in this very request, or unknown: the server will say so */
+	take_hint(request, (enum route_choice)statement->hint);
 	if (!std_strings(client) || encoding_is_unsafe(client))
 		join(request, client_classify(client, (const char *)statement->body,
 					      statement->text_len));
