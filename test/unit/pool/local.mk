@@ -11,3 +11,6 @@ test_unit_pool_test_statement_LDADD = $(unit_ldadd)
 check_PROGRAMS += test/unit/pool/test_server
 test_unit_pool_test_server_SOURCES = test/unit/pool/test_server.c
 test_unit_pool_test_server_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/pool/test_choice
+test_unit_pool_test_choice_SOURCES = test/unit/pool/test_choice.c
+test_unit_pool_test_choice_LDADD = $(unit_ldadd)
