@@ -9,7 +9,7 @@ START_TEST(test_slow_reader_does_not_keep_a_server_that_it_gave_back)
 {
 	struct link *slow, *other, *server;
 
-	play_begin(.database = "pool_size=1");
+	play_begin(.plain = "pool_size=1");
 	slow = client_in("plain");
 	other = client_in("plain");
 	takes_only(slow, 100);
@@ -70,9 +70,9 @@ START_TEST(test_flush_brings_what_is_made_up_behind_a_reply)
 	struct link *client, *server;
 
 	play_begin();
-	client = client_in("app");
+	client = client_in("plain");
 	says(client, "P{a|select $1} S");
-	server = server_on(REPLICA);
+	server = server_on(PRIMARY);
 	says(server, "1 Z{I}");
 	hears(client, "1 Z{I}");
 	says(client, "P{x|select 7} P{b|select $1} H");
@@ -132,7 +132,7 @@ START_TEST(test_cancel_that_travels_does_not_meet_the_next_client)
 {
 	struct link *client, *server;
 
-	play_begin(.database = "pool_size=1");
+	play_begin(.plain = "pool_size=1");
 	client = client_in("plain");
 	says(client, "Q{begin}");
 	server = server_on(PRIMARY);
@@ -150,12 +150,12 @@ START_TEST(test_setting_that_is_not_reported_does_not_stay_for_the_next)
 {
 	struct link *one, *other, *server;
 
-	play_begin(.database = "pool_size=1");
+	play_begin(.plain = "pool_size=1");
 	one = client_as("alice", "plain", "|search_path=foo");
 	other = client_in("plain");
 	says(one, "Q{select 1}");
 	server = server_on(PRIMARY);
-	hears(server, "Q{#56} Q{select 1}"); /* set_config('search_path','foo',false) */
+	hears(server, "Q{SELECT pg_catalog.set_config('search_path','foo',false);} Q{select 1}");
 	says(server, "T D{foo} C{SELECT 1} Z{I} T D{1} C{SELECT 1} Z{I}");
 	hears(one, "T D{1} C{SELECT 1} Z{I}");
 	says(one, "Q{select 2}");
@@ -173,7 +173,7 @@ START_TEST(test_server_of_no_lifetime_serves_once)
 {
 	struct link *client, *server;
 
-	play_begin(.global = "server_lifetime = 0", .database = "connect_query='select 7'");
+	play_begin(.global = "server_lifetime = 0", .plain = "connect_query='select 7'");
 	client = client_new();
 	says(client, "start{alice|plain}");
 	server = server_on(PRIMARY);
@@ -196,7 +196,7 @@ START_TEST(test_connect_query_that_fails_is_not_tried_again_at_once)
 {
 	struct link *client;
 
-	play_begin(.database = "connect_query='select 7'");
+	play_begin(.plain = "connect_query='select 7'");
 	client = client_new();
 	says(client, "start{alice|plain}");
 	says(server_on(PRIMARY), "E{42601} Z{I}");

@@ -16,7 +16,9 @@ static int number_of(struct list_node *node)
 
 START_TEST(test_nodes_keep_their_order_and_know_their_list)
 {
-	struct item items[4] = { { .number = 0 }, { .number = 1 }, { .number = 2 }, { .number = 3 } };
+	struct item items[4] = {
+		{ .number = 0 }, { .number = 1 }, { .number = 2 }, { .number = 3 }
+	};
 	struct list list;
 	int expected = 0;
 

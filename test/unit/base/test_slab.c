@@ -50,7 +50,8 @@ START_TEST(test_pages_that_are_empty_are_given_back)
 
 		slab_free(&slab, objects[i]);
 		objects[i] = objects[left - 1];
-		ck_assert_uint_eq(slab_free_count(&slab), slab.pages * slab.per_page - (unsigned)(left - 1));
+		ck_assert_uint_eq(slab_free_count(&slab),
+				  slab.pages * slab.per_page - (unsigned)(left - 1));
 	}
 	ck_assert_uint_eq(slab.used, 0);
 	ck_assert_uint_le(slab.pages, 1);

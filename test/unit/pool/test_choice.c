@@ -30,8 +30,10 @@ static void answer(int host, bool in_recovery, lsn_t position)
 
 static void setup(void)
 {
-	static const char text[] = "[pgweir]\nauth_type = trust\nio_batch = off\n[clusters]\nmain = hosts=10.0.0.1,10.0.0.2,10.0.0.3\n"
-				   "[databases]\napp = cluster=main\nplain = host=10.0.0.1,10.0.0.2\n";
+	static const char text[] =
+		"[pgweir]\nauth_type = trust\nio_batch = off\n"
+		"[clusters]\nmain = hosts=10.0.0.1,10.0.0.2,10.0.0.3\n"
+		"[databases]\napp = cluster=main\nplain = host=10.0.0.1,10.0.0.2\n";
 	struct config_error wrong;
 	struct config *config = config_load_text(text, strlen(text), &wrong);
 	static const struct log_options quiet = { .to_stderr = false };

@@ -59,7 +59,8 @@ START_TEST(test_queue_does_what_an_array_does)
 		ck_assert_int_eq(pending_owes_client(&pending), dropped != last - first);
 		if (first < last) {
 			ck_assert_ptr_eq(pending_head(&pending)->subject, &model[first]);
-			ck_assert_ptr_eq(pending_at(&pending, last - first - 1)->subject, &model[last - 1]);
+			ck_assert_ptr_eq(pending_at(&pending, last - first - 1)->subject,
+					 &model[last - 1]);
 		} else {
 			ck_assert_ptr_null(pending_head(&pending));
 			ck_assert(pending_is_empty(&pending));
