@@ -30,8 +30,8 @@ struct link {
 	int error;   /* of the end; 0: in order */
 	bool ended;  /* by the far end */
 	bool end_seen;
-	bool started;  /* the startup packet was heard */
-	bool carrier;  /* a server's: it came with a cancel request */
+	bool started;	/* the startup packet was heard */
+	bool carrier;	/* a server's: it came with a cancel request */
 	char text[512]; /* of the last error heard */
 	struct text heard;
 };

@@ -20,7 +20,7 @@
 
 /* What the play thinks of a host. */
 struct stand {
-	int refuses; /* errno of connects, or -1: they hang */
+	int refuses;	     /* errno of connects, or -1: they hang */
 	const char *rejects; /* logins, with this script */
 	bool replica;
 	lsn_t replayed;
@@ -78,12 +78,12 @@ static void observe(int host, bool in_recovery, uint32_t timeline, lsn_t positio
 		pass(host_number(host)->asked - now + 1);
 	stands[host].replica = in_recovery;
 	cluster_observe(host_number(host), &(struct host_answer){ .asked = now,
-								   .connected = now,
-								   .in_recovery = in_recovery,
-								   .position = position,
-								   .timeline = timeline,
-								   .system_id = SYSTEM_ID,
-								   .started = 1 });
+								  .connected = now,
+								  .in_recovery = in_recovery,
+								  .position = position,
+								  .timeline = timeline,
+								  .system_id = SYSTEM_ID,
+								  .started = 1 });
 	play_run();
 }
 
@@ -187,10 +187,10 @@ struct link *carrier_on(int host)
 static void welcome(struct link *link)
 {
 	static const char *const parameters[][2] = {
-		{ "server_version", "15.4" },	{ "client_encoding", "UTF8" },
-		{ "DateStyle", "ISO, MDY" },	{ "TimeZone", "UTC" },
+		{ "server_version", "15.4" },	 { "client_encoding", "UTF8" },
+		{ "DateStyle", "ISO, MDY" },	 { "TimeZone", "UTC" },
 		{ "IntervalStyle", "postgres" }, { "standard_conforming_strings", "on" },
-		{ "application_name", "" },	{ "default_transaction_read_only", "off" },
+		{ "application_name", "" },	 { "default_transaction_read_only", "off" },
 	};
 	struct writer writer;
 	uint8_t key[4];
@@ -298,8 +298,7 @@ static void check_pool(const struct pool *pool)
 {
 	unsigned servers = 0;
 
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		for (int state = 0; state < SERVER_STATES; state++) {
@@ -316,8 +315,7 @@ static void check_all(void)
 	for (int i = 0; i < CLIENT_STATES; i++)
 		list_for_each(clients_in(i), node, after)
 			check_client(list_entry(node, struct client, node));
-	list_for_each(&pooler.databases, node2, after2)
-	{
+	list_for_each(&pooler.databases, node2, after2) {
 		struct database *database = list_entry(node2, struct database, node);
 
 		list_for_each(&database->pools, pool_node, after_pool)
@@ -348,8 +346,8 @@ void play_run(void)
 
 static void run_pool(struct pool *pool)
 {
-	struct deadlines *all[] = { &pool->waits,   &pool->connects,	 &pool->idles,
-				    &pool->retries, &pool->client_idles, &pool->requests,
+	struct deadlines *all[] = { &pool->waits,	&pool->connects,     &pool->idles,
+				    &pool->retries,	&pool->client_idles, &pool->requests,
 				    &pool->transactions };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -374,8 +372,7 @@ void pass(usec_t time)
 {
 	now += time;
 	clock_fake(now);
-	list_for_each(&pooler.databases, node, after)
-	{
+	list_for_each(&pooler.databases, node, after) {
 		struct database *database = list_entry(node, struct database, node);
 
 		list_for_each(&database->pools, pool_node, after_pool)
@@ -533,8 +530,9 @@ static char *config_text(const struct play_options *options)
 	const char *plain = options->plain != NULL ? options->plain : "";
 	struct text text = { 0 };
 
-	text_printf(&text, "[pgweir]\npool_mode = transaction\nauth_type = trust\n"
-			   "listen_addr = 10.1.0.9\nio_batch = off\nmax_client_conn = 1000\n%s\n",
+	text_printf(&text,
+		    "[pgweir]\npool_mode = transaction\nauth_type = trust\n"
+		    "listen_addr = 10.1.0.9\nio_batch = off\nmax_client_conn = 1000\n%s\n",
 		    options->global != NULL ? options->global : "");
 	text_printf(&text, "[clusters]\nmain = hosts=%s\n", hosts);
 	text_printf(&text, "[databases]\napp = cluster=main %s\n", database);

@@ -107,7 +107,8 @@ static void add_of_client(struct writer *writer, const struct word *word)
 		compose_query(writer, field(word, 0));
 		break;
 	case 'P':
-		compose_parse(writer, field(word, 0), field(word, 1), strlen(field(word, 1)), NULL, 0);
+		compose_parse(writer, field(word, 0), field(word, 1), strlen(field(word, 1)), NULL,
+			      0);
 		break;
 	case 'B':
 		compose_bind(writer, field(word, 0), field(word, 1), &value, word->count > 2);
@@ -464,7 +465,8 @@ void script_describe(struct link *link, struct text *out)
 	}
 	add_word(out, &last, times);
 	if (link->sent.len != link->sent_at)
-		text_printf(out, "%s+%zu", out->len != 0 ? " " : "", link->sent.len - link->sent_at);
+		text_printf(out, "%s+%zu", out->len != 0 ? " " : "",
+			    link->sent.len - link->sent_at);
 	if (link->stream == NULL)
 		text_add(out, out->len != 0 ? " EOF" : "EOF");
 	text_done(&last);

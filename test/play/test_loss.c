@@ -72,7 +72,8 @@ END_TEST
 START_TEST(test_server_is_lost_in_a_pipeline_of_a_block)
 {
 	begin_block();
-	says(client, "Q{insert into t values (2)} Q{insert into t values (3)} P{|select 1} B{|} E S");
+	says(client,
+	     "Q{insert into t values (2)} Q{insert into t values (3)} P{|select 1} B{|} E S");
 	leaves(server);
 	hears(client, "E{08006} Z{E} E{25P02} Z{E} E{25P02} Z{E}");
 	check_lost_block();

@@ -167,18 +167,21 @@ START_TEST(test_error_drops_replies_until_sync)
 	 * Behind the error: a Close that is made up, a Parse that would be made up (another name of
 	 * the same text), and a Close of our own for the statement that is too many.
 	 */
-	says(client, "B{|a|x} E C{S|z} P{b|insert into t values ($1)} P{c|update t set a = 1} B{|c} "
-		     "E S Q{insert into t values (2)}");
-	hears(server, "B{|PGWEIR_1|x} E P{PGWEIR_2|update t set a = 1} C{S|PGWEIR_1} B{|PGWEIR_2} E S "
-		      "Q{insert into t values (2)}");
+	says(client,
+	     "B{|a|x} E C{S|z} P{b|insert into t values ($1)} P{c|update t set a = 1} B{|c} "
+	     "E S Q{insert into t values (2)}");
+	hears(server,
+	      "B{|PGWEIR_1|x} E P{PGWEIR_2|update t set a = 1} C{S|PGWEIR_1} B{|PGWEIR_2} E S "
+	      "Q{insert into t values (2)}");
 	says(server, "E{22P02} Z{I}");
 	hears(client, "E{22P02} Z{I}");
 	says(server, INSERTED);
 	hears(client, INSERTED);
 	/* None of the three happened: `a` is there under its name, `b` and `c` are free. */
 	says(client, "P{b|insert into t values ($1)} P{c|update t set a = 1} B{|a|x} E S");
-	hears(server, "P{PGWEIR_3|update t set a = 1} C{S|PGWEIR_1} P{PGWEIR_1|insert into t values "
-		      "($1)} C{S|PGWEIR_3} B{|PGWEIR_1|x} E S");
+	hears(server,
+	      "P{PGWEIR_3|update t set a = 1} C{S|PGWEIR_1} P{PGWEIR_1|insert into t values "
+	      "($1)} C{S|PGWEIR_3} B{|PGWEIR_1|x} E S");
 }
 END_TEST
 
@@ -203,7 +206,7 @@ START_TEST(test_flush_without_sync_keeps_the_server)
 {
 	struct link *client, *other, *server;
 
-	play_begin(.database = "pool_size=1");
+	play_begin(.database = "pool_size=1 route=replica");
 	client = client_in("app");
 	other = client_in("app");
 	server = server_on(REPLICA);
@@ -234,11 +237,26 @@ START_TEST(test_write_behind_a_flush_goes_where_the_batch_is)
 }
 END_TEST
 
+START_TEST(test_batch_that_goes_on_behind_a_flush_is_the_primarys)
+{
+	struct link *client;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "P{|select 1} B{|} E H");
+	hears(server_on(PRIMARY), "P{|select 1} B{|} E H");
+	says(server_on(PRIMARY), "1 2 D{1} C{SELECT 1}");
+	hears(client, "1 2 D{1} C{SELECT 1}");
+	says(client, "P{|insert into t values (1)} B{|} E S");
+	hears(server_on(PRIMARY), "P{|insert into t values (1)} B{|} E S");
+}
+END_TEST
+
 START_TEST(test_portal_is_fetched_in_parts)
 {
 	struct link *client, *server;
 
-	play_begin();
+	play_begin(.database = "route=replica");
 	client = client_in("app");
 	says(client, "P{|select a from t} B{|} E{|2} H");
 	server = server_on(REPLICA);
@@ -379,6 +397,7 @@ int main(void)
 	tcase_add_test(plays, test_error_in_the_middle_of_a_pipeline_costs_only_its_batch);
 	tcase_add_test(plays, test_flush_without_sync_keeps_the_server);
 	tcase_add_test(plays, test_write_behind_a_flush_goes_where_the_batch_is);
+	tcase_add_test(plays, test_batch_that_goes_on_behind_a_flush_is_the_primarys);
 	tcase_add_test(plays, test_portal_is_fetched_in_parts);
 	tcase_add_test(plays, test_empty_query_and_several_results);
 	tcase_add_test(plays, test_notices_and_notifications_go_through);
