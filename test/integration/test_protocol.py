@@ -10,7 +10,8 @@ from harness.helpers import backends, pid_of
 from harness.wire import bind, close, describe, execute, flush, parse, query, sync
 
 MEBIBYTE = 1 << 20
-MARK_KIB = 4 * 1024  # what a transfer of any size may add to the resident set; 2.1 MB were seen with ASan
+# What a transfer of any size may add to the resident set: 2.1 MB were seen, of a COPY with ASan.
+MARK_KIB = 4 * 1024
 
 
 def batch(sql, *params):
