@@ -93,8 +93,10 @@ static enum need_kind split(const struct client *client, const struct request *r
 		return block_only_reads(client, client->begin_flags) ? NEED_READ : NEED_WRITE;
 	if ((verdict->flags & VERDICT_PLAIN_BEGIN) != 0)
 		return block_only_reads(client, verdict->flags) ? NEED_READ : NEED_WRITE;
-	if (verdict->route == ROUTE_REPLICA)
-		return NEED_READ;
+	if (verdict->route == ROUTE_REPLICA) {
+		/* A batch that goes on behind a Flush cannot be sent anew when a replica refuses. */
+		return request->open ? NEED_WRITE : NEED_READ;
+	}
 	if (verdict->route == ROUTE_EITHER && verdict->why == WHY_EMPTY)
 		return NEED_ANY;
 	return NEED_WRITE;

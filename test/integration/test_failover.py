@@ -56,14 +56,11 @@ def report(record_property, load, promoted):
           % (first - promoted if first else -1, load.longest(), dict(load.sqlstates()), len(load.workers)))
 
 
-@pytest.mark.parametrize("turn", [insert, insert_in_block, mixed])
-@pytest.mark.parametrize("end", ["kill", "stop"])
+@pytest.mark.parametrize("end, turn", [("kill", insert), ("kill", insert_in_block), ("stop", mixed)])
 def test_only_what_was_in_flight_fails_when_the_primary_goes(weir, cluster, record_property, turn, end):
     old = cluster.primary
     with Load(weir, CLIENTS, turn) as load:
         settle(load)
-        for host in cluster.replicas:  # so that none acknowledged is lost
-            cluster.wait_caught_up(hosts=[host])
         if end == "kill":
             old.kill()
         else:
@@ -76,7 +73,6 @@ def test_only_what_was_in_flight_fails_when_the_primary_goes(weir, cluster, reco
     assert set(load.sqlstates()) <= {"08006", "08007"}
     # One error a client at most: each had one request in flight, and later ones waited.
     assert all(sum(1 for turn in worker.turns if turn.error) <= 1 for worker in load.workers)
-    assert weir.is_running()
     assert int(new.value("SELECT count(*) FROM log", "app")) > 0
 
 
