@@ -47,7 +47,7 @@ extern const struct show_table show_one, show_application_name, show_client_enco
 	show_server_version, show_std_strings, show_time_zone;
 
 /* The version that the console reports as PostgreSQL's. */
-#define SHOW_SERVER_VERSION PACKAGE_VERSION "/pgweir"
+#define SHOW_SERVER_VERSION (PACKAGE_VERSION "/pgweir")
 
 /* "2026-11-23 11:57:02 UTC" of a monotonic moment; SQL NULL if it is 0. */
 void cell_time(struct cell *cell, int64_t moment);

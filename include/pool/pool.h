@@ -51,7 +51,7 @@ struct holder {
 	struct pool *pool;
 	struct server *server;	 /* leased; its reverse is server->holder */
 	struct list_node node;	 /* in the pool's queue, while it waits */
-	struct deadline waiting; /* until it is told something, or refused */
+	struct deadline deadline; /* the pool's while it waits: told, refused; else its owner's */
 	struct need need;	 /* what it waits for */
 	usec_t wait_since;	 /* 0: does not wait */
 	bool notified;		 /* knows that it waits */

@@ -63,7 +63,6 @@ struct client {
 	struct stream stream;
 	struct holder holder; /* its lease, or its wait; its need remembers what it wrote and saw */
 	struct task task; /* goes on with input that could not be taken earlier; in the end, buries */
-	struct deadline deadline; /* of its state: login, idle, query and idle transaction */
 	struct pooler *pooler;
 	struct database *database; /* from the startup packet on */
 	struct pool_user *user;	   /* that it logged in as */

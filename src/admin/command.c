@@ -211,7 +211,7 @@ static bool take_name(struct command *command, const struct token *token)
 	if (token->kind == TOKEN_SIGN || token->text[0] == '\0' ||
 	    strlen(token->text) > COMMAND_NAME_MAX)
 		return false;
-	strcpy(command->name, token->text);
+	memcpy(command->name, token->text, strlen(token->text) + 1);
 	return true;
 }
 
@@ -232,7 +232,7 @@ static bool take_setting(struct command *command, const struct tokens *tokens, u
 			return false;
 		if (blank)
 			command->value[len++] = ' ';
-		strcpy(command->value + len, text);
+		memcpy(command->value + len, text, strlen(text) + 1);
 		len += strlen(text);
 	}
 	return true;

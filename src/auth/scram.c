@@ -546,6 +546,7 @@ static bool make_proof(struct scram_client *client, const struct scram_keys *key
 	uint8_t stored[SCRAM_KEY_LEN];
 	bool ok;
 
+	memset(proof, 0, SCRAM_KEY_LEN);
 	ok = hash(keys->client_key, stored) && sign(stored, &client->transcript, proof) &&
 	     sign(keys->server_key, &client->transcript, client->server_signature);
 	exclusive_or(proof, keys->client_key);

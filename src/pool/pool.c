@@ -135,7 +135,8 @@ static usec_t notice_at(const struct holder *holder)
 static void set_wait_deadline(struct holder *holder)
 {
 	struct pool *pool = holder->pool;
-	usec_t timeout = pool->settings.query_wait_timeout;
+	usec_t timeout = holder->need.any_age ? pool->settings.client_login_timeout
+					      : pool->settings.query_wait_timeout;
 	usec_t at = INT64_MAX;
 
 	if (holder->need.patient)
@@ -145,7 +146,7 @@ static void set_wait_deadline(struct holder *holder)
 	if (notice_at(holder) < at)
 		at = notice_at(holder);
 	if (at != INT64_MAX)
-		deadline_set(&pool->waits, &holder->waiting, at);
+		deadline_set(&pool->waits, &holder->deadline, at);
 }
 
 static bool tells_of_wait(struct holder *holder)
@@ -175,14 +176,16 @@ static bool loses_patience(struct holder *holder)
 
 static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 {
-	struct holder *holder = deadline_entry(node, struct holder, waiting);
+	struct holder *holder = deadline_entry(node, struct holder, deadline);
 	struct pool *pool = holder->pool;
 	char text[256];
 
 	(void)deadlines;
 	if (tells_of_wait(holder) || loses_patience(holder))
 		return;
-	if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
+	if (holder->need.any_age)
+		snprintf(text, sizeof(text), "client_login_timeout (server down)");
+	else if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
 	    cluster_primary(pool->database->cluster) == NULL)
 		snprintf(text, sizeof(text), "query_wait_timeout: %s",
 			 cluster_why_no_primary(pool->database->cluster));
@@ -542,7 +545,7 @@ void pool_stop_waiting(struct holder *holder)
 	if (!list_has(&holder->node))
 		return;
 	list_remove(&holder->node);
-	deadline_clear(&holder->waiting);
+	deadline_clear(&holder->deadline);
 	holder->wait_since = 0;
 }
 

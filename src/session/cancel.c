@@ -8,12 +8,18 @@
 #include <sys/random.h>
 
 #include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "proto/error.h"
 #include "session/client.h"
 
-static struct map by_pid;
+/*
+ * Clients by the lower part of their number, which is the index here; the upper part is random.
+ * Free places are found by going on from the last one.
+ */
+#define PID_BITS 20
+static struct client **places;
+static uint32_t place_count;
+static uint32_t place_last;
 
 /* The kernel's randomness, not the TLS library's, which would take megabytes for it. */
 static void fill_random(void *buffer, size_t len)
@@ -22,16 +28,39 @@ static void fill_random(void *buffer, size_t len)
 		abort(); /* so few bytes cannot fail once the kernel is up */
 }
 
-/* The number that stands for a process id: ours, positive, and not in use. */
-static uint32_t new_pid(void)
+/* A free place: one of the next, or any, or a new one. */
+static uint32_t find_place(void)
+{
+	for (uint32_t i = 0; i < place_count; i++) {
+		place_last = (place_last + 1) % place_count;
+		if (places[place_last] == NULL)
+			return place_last;
+	}
+	place_last = place_count;
+	place_count += place_count < 256 ? 64 : place_count / 4;
+	places = mem_grow(places, place_count * sizeof(*places));
+	memset(places + place_last, 0, (place_count - place_last) * sizeof(*places));
+	return place_last;
+}
+
+/* The number that stands for a process id: positive. */
+static uint32_t new_pid(uint32_t place)
 {
 	uint32_t pid;
 
 	do {
 		fill_random(&pid, sizeof(pid));
-		pid &= 0x7fffffff;
-	} while (pid == 0 || map_find(&by_pid, pid) != NULL);
+		pid = (pid & 0x7fffffff & ~((1u << PID_BITS) - 1)) | place;
+	} while (pid == 0);
 	return pid;
+}
+
+static struct client *find_by_pid(uint32_t pid)
+{
+	uint32_t place = pid & ((1u << PID_BITS) - 1);
+	struct client *client = place < place_count ? places[place] : NULL;
+
+	return client != NULL && client->cancel_pid == pid ? client : NULL;
 }
 
 const uint8_t *cancel_key(const struct client *client)
@@ -41,26 +70,30 @@ const uint8_t *cancel_key(const struct client *client)
 
 void cancel_register(struct client *client)
 {
+	uint32_t place;
+
 	if (client->cancel_key_len > CANCEL_KEY_SHORT)
 		client->long_key = mem_alloc(client->cancel_key_len);
 	fill_random(client->long_key != NULL ? client->long_key : client->short_key,
 		    client->cancel_key_len);
-	client->cancel_pid = new_pid();
-	map_add(&by_pid, client->cancel_pid, client);
+	place = find_place();
+	client->cancel_pid = new_pid(place);
+	places[place] = client;
 }
 
 void cancel_forget(struct client *client)
 {
-	if (client->cancel_pid != 0)
-		map_remove(&by_pid, client->cancel_pid, client);
-	client->cancel_pid = 0;
+	if (client->cancel_pid != 0) {
+		places[client->cancel_pid & ((1u << PID_BITS) - 1)] = NULL;
+		client->cancel_pid = 0;
+	}
 	free(client->long_key);
 	client->long_key = NULL;
 }
 
 static struct client *find_target(uint32_t pid, const uint8_t *key, uint32_t key_len)
 {
-	struct client *target = map_find(&by_pid, pid);
+	struct client *target = find_by_pid(pid);
 
 	if (target == NULL || target->cancel_key_len != key_len ||
 	    CRYPTO_memcmp(cancel_key(target), key, key_len) != 0)

@@ -486,6 +486,7 @@ enum step forward_message(struct client *client, uint8_t type, uint32_t len)
 	enum step step = STEP_NEXT;
 
 	server->used = true;
+	client_pool(client)->stats.received += len;
 	if (server->skips && type != MSG_SYNC) {
 		client->pass = len; /* nothing will be answered before Sync */
 		client->pass_drop = true;

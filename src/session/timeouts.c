@@ -7,9 +7,14 @@
 
 static struct deadlines logins;
 
+static struct client *client_of(struct list_node *node)
+{
+	return list_entry(deadline_entry(node, struct holder, deadline), struct client, holder);
+}
+
 static void on_login_timeout(struct deadlines *deadlines, struct list_node *node)
 {
-	struct client *client = deadline_entry(node, struct client, deadline);
+	struct client *client = client_of(node);
 
 	(void)deadlines;
 	client_close(client, SQLSTATE_INVALID_AUTHORIZATION, "client_login_timeout%s",
@@ -18,7 +23,7 @@ static void on_login_timeout(struct deadlines *deadlines, struct list_node *node
 
 static void on_client_idle(struct deadlines *deadlines, struct list_node *node)
 {
-	struct client *client = deadline_entry(node, struct client, deadline);
+	struct client *client = client_of(node);
 
 	(void)deadlines;
 	client_close(client, SQLSTATE_IDLE_SESSION_TIMEOUT, "client_idle_timeout");
@@ -27,7 +32,7 @@ static void on_client_idle(struct deadlines *deadlines, struct list_node *node)
 /* A query that runs, or a transaction block in which the client says nothing. */
 static void on_request(struct deadlines *deadlines, struct list_node *node)
 {
-	struct client *client = deadline_entry(node, struct client, deadline);
+	struct client *client = client_of(node);
 
 	(void)deadlines;
 	if (client->request_at != 0)
@@ -62,19 +67,21 @@ void timeouts_state_changed(struct client *client)
 
 	switch ((enum client_state)client->state) {
 	case CLIENT_STARTUP:
-		set(&logins, &client->deadline,
+		set(&logins, &client->holder.deadline,
 		    client->pooler->config->settings.client_login_timeout);
 		break;
 	case CLIENT_AUTH:
 	case CLIENT_WELCOME:
 		break; /* the login's deadline goes on */
+	case CLIENT_WAITING:
+		break; /* the pool's */
 	case CLIENT_IDLE:
-		deadline_clear(&client->deadline);
+		deadline_clear(&client->holder.deadline);
 		pool->client_idles.expired = on_client_idle;
-		set(&pool->client_idles, &client->deadline, pool->settings.client_idle_timeout);
+		set(&pool->client_idles, &client->holder.deadline, pool->settings.client_idle_timeout);
 		break;
 	default:
-		deadline_clear(&client->deadline);
+		deadline_clear(&client->holder.deadline);
 	}
 }
 
@@ -83,9 +90,9 @@ void timeouts_request_began(struct client *client)
 	struct pool *pool = client_pool(client);
 	struct deadline *transaction = &client_server(client)->transaction_deadline;
 
-	deadline_clear(&client->deadline);
+	deadline_clear(&client->holder.deadline);
 	pool->requests.expired = on_request;
-	set(&pool->requests, &client->deadline, pool->settings.query_timeout);
+	set(&pool->requests, &client->holder.deadline, pool->settings.query_timeout);
 	if (pool->settings.transaction_timeout == 0 || list_has(&transaction->node))
 		return;
 	pool->transactions.expired = on_transaction;
@@ -96,18 +103,18 @@ void timeouts_transaction_idle(struct client *client)
 {
 	struct pool *pool = client_pool(client);
 
-	deadline_clear(&client->deadline);
-	set(&pool->requests, &client->deadline, pool->settings.idle_transaction_timeout);
+	deadline_clear(&client->holder.deadline);
+	set(&pool->requests, &client->holder.deadline, pool->settings.idle_transaction_timeout);
 }
 
 void timeouts_transaction_ended(struct client *client)
 {
-	deadline_clear(&client->deadline);
+	deadline_clear(&client->holder.deadline);
 	if (client_server(client) != NULL)
 		deadline_clear(&client_server(client)->transaction_deadline);
 }
 
 void timeouts_forget(struct client *client)
 {
-	deadline_clear(&client->deadline);
+	deadline_clear(&client->holder.deadline);
 }
