@@ -167,18 +167,21 @@ START_TEST(test_error_drops_replies_until_sync)
 	 * Behind the error: a Close that is made up, a Parse that would be made up (another name of
 	 * the same text), and a Close of our own for the statement that is too many.
 	 */
-	says(client, "B{|a|x} E C{S|z} P{b|insert into t values ($1)} P{c|update t set a = 1} B{|c} "
-		     "E S Q{insert into t values (2)}");
-	hears(server, "B{|PGWEIR_1|x} E P{PGWEIR_2|update t set a = 1} C{S|PGWEIR_1} B{|PGWEIR_2} E S "
-		      "Q{insert into t values (2)}");
+	says(client,
+	     "B{|a|x} E C{S|z} P{b|insert into t values ($1)} P{c|update t set a = 1} B{|c} "
+	     "E S Q{insert into t values (2)}");
+	hears(server,
+	      "B{|PGWEIR_1|x} E P{PGWEIR_2|update t set a = 1} C{S|PGWEIR_1} B{|PGWEIR_2} E S "
+	      "Q{insert into t values (2)}");
 	says(server, "E{22P02} Z{I}");
 	hears(client, "E{22P02} Z{I}");
 	says(server, INSERTED);
 	hears(client, INSERTED);
 	/* None of the three happened: `a` is there under its name, `b` and `c` are free. */
 	says(client, "P{b|insert into t values ($1)} P{c|update t set a = 1} B{|a|x} E S");
-	hears(server, "P{PGWEIR_3|update t set a = 1} C{S|PGWEIR_1} P{PGWEIR_1|insert into t values "
-		      "($1)} C{S|PGWEIR_3} B{|PGWEIR_1|x} E S");
+	hears(server,
+	      "P{PGWEIR_3|update t set a = 1} C{S|PGWEIR_1} P{PGWEIR_1|insert into t values "
+	      "($1)} C{S|PGWEIR_3} B{|PGWEIR_1|x} E S");
 }
 END_TEST
 

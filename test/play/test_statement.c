@@ -30,6 +30,22 @@ START_TEST(test_parse_known_to_the_server_is_made_up_in_order)
 }
 END_TEST
 
+START_TEST(test_made_up_reply_comes_before_a_row_that_is_not_whole)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in("app");
+	says(client, "B{|a} C{S|a} E S");
+	server = server_asked();
+	hears(server, "B{|a} E S");
+	says_part(server, "2 D{#100000} C{SELECT 1} Z{I}", 70000);
+	hears(client, "2 3 +69995");
+	says_rest(server);
+	hears(client, "D{#100000} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 START_TEST(test_batch_of_which_all_is_made_up_is_answered_in_order)
 {
 	struct link *client, *server;
@@ -269,7 +285,8 @@ START_TEST(test_statement_keeps_its_verdict)
 	play_begin();
 	client = client_in("app");
 	says(client, "P{w|insert into t values ($1)} S P{r|select $1} S");
-	hears(server_on(PRIMARY), "P{PGWEIR_1|insert into t values ($1)} S P{PGWEIR_2|select $1} S");
+	hears(server_on(PRIMARY),
+	      "P{PGWEIR_1|insert into t values ($1)} S P{PGWEIR_2|select $1} S");
 	says(server_on(PRIMARY), "1 Z{I} 1 Z{I}");
 	hears(client, "1 Z{I} 1 Z{I}");
 	all_fresh();
@@ -321,6 +338,7 @@ int main(void)
 	TCase *plays = play_case("statement");
 
 	tcase_add_test(plays, test_parse_known_to_the_server_is_made_up_in_order);
+	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
 	tcase_add_test(plays, test_batch_of_which_all_is_made_up_is_answered_in_order);
 	tcase_add_test(plays, test_flush_brings_what_is_made_up);
 	tcase_add_test(plays, test_bind_on_another_server_prepares_there);
