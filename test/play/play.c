@@ -362,7 +362,7 @@ static void run_logins(void)
 		struct list *list = NULL;
 
 		if (node != NULL)
-			list = list_entry(node, struct client, node)->deadline.node.list;
+			list = list_entry(node, struct client, node)->holder.deadline.node.list;
 		if (list != NULL)
 			deadlines_run(list_entry(list, struct deadlines, list));
 	}
