@@ -158,6 +158,39 @@ static bool waits_for_others(const struct cluster *cluster)
 	return clock_now() < cluster->patient_until && is_starting(cluster);
 }
 
+static unsigned count_of_identity(const struct cluster *cluster, uint64_t system_id)
+{
+	unsigned count = 0;
+
+	list_for_each(&cluster->hosts, node, after)
+		count += host_of(node)->system_id == system_id;
+	return count;
+}
+
+/*
+ * Before the first primary the cluster is what most of its hosts are, not what the one is that
+ * answered first: that may be a stranger.  Equal numbers: the host that is configured first.
+ */
+static void find_identity(struct cluster *cluster)
+{
+	unsigned most = 0;
+
+	list_for_each(&cluster->hosts, node, after) {
+		uint64_t system_id = host_of(node)->system_id;
+		unsigned count = system_id != 0 ? count_of_identity(cluster, system_id) : 0;
+
+		if (count <= most)
+			continue;
+		most = count;
+		if (system_id != cluster->memory.system_id)
+			cluster->memory = (struct leader_memory){ .system_id = system_id };
+	}
+	list_for_each(&cluster->hosts, node2, after2)
+		leader_remember(&cluster->memory,
+				&(struct leader_claim){ .timeline = host_of(node2)->timeline,
+							.system_id = host_of(node2)->system_id });
+}
+
 void cluster_decide(struct cluster *cluster)
 {
 	unsigned count = cluster->hosts.count, at = 0;
@@ -169,6 +202,8 @@ void cluster_decide(struct cluster *cluster)
 
 	if (!cluster->monitored || count == 0)
 		return;
+	if (cluster->patient_until != 0)
+		find_identity(cluster);
 	claims = mem_zero(count * sizeof(*claims));
 	standings = mem_zero(count * sizeof(*standings));
 	list_for_each(&cluster->hosts, node, after) {

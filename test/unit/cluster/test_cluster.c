@@ -142,6 +142,25 @@ START_TEST(test_first_primary_waits_for_word_of_every_host)
 }
 END_TEST
 
+START_TEST(test_stranger_that_answers_first_does_not_name_the_cluster)
+{
+	cluster->patient_until = now + 2 * SEC;
+	cluster_observe(h[0], &(struct host_answer){ .asked = now,
+						     .connected = now,
+						     .in_recovery = false,
+						     .position = 5000,
+						     .timeline = 9,
+						     .system_id = 99 });
+	replica(h[1], 1, 1000);
+	primary(h[2], 1, 1000);
+	ck_assert_ptr_eq(cluster_primary(cluster), h[2]);
+	ck_assert_int_eq(h[0]->standing, STANDING_FOREIGN);
+	ck_assert(!host_takes_reads(h[0]));
+	ck_assert(host_takes_reads(h[1]));
+	ck_assert_uint_eq(cluster->memory.timeline, 1);
+}
+END_TEST
+
 START_TEST(test_first_primary_does_not_wait_for_ever)
 {
 	cluster->patient_until = now + 2 * SEC;
@@ -731,6 +750,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_nobody_takes_writes_before_it_was_asked);
 	tcase_add_test(tc, test_first_primary_waits_for_word_of_every_host);
+	tcase_add_test(tc, test_stranger_that_answers_first_does_not_name_the_cluster);
 	tcase_add_test(tc, test_first_primary_does_not_wait_for_ever);
 	tcase_add_test(tc, test_roles_follow_from_the_answers);
 	tcase_add_test(tc, test_one_late_probe_changes_nothing);
