@@ -268,7 +268,7 @@ static bool refuse(struct text *why, const char *sql, size_t len)
 
 bool command_parse(const char *sql, size_t len, struct command *command, struct text *why)
 {
-	struct tokens tokens;
+	struct tokens tokens = { 0 };
 	unsigned used;
 
 	memset(command, 0, sizeof(*command));

@@ -17,7 +17,10 @@
  * Free places are found by going on from the last one.
  */
 #define PID_BITS 20
-static struct client **places;
+struct place {
+	struct client *client; /* NULL: free */
+};
+static struct place *places;
 static uint32_t place_count;
 static uint32_t place_last;
 
@@ -33,13 +36,13 @@ static uint32_t find_place(void)
 {
 	for (uint32_t i = 0; i < place_count; i++) {
 		place_last = (place_last + 1) % place_count;
-		if (places[place_last] == NULL)
+		if (places[place_last].client == NULL)
 			return place_last;
 	}
 	place_last = place_count;
 	place_count += place_count < 256 ? 64 : place_count / 4;
-	places = mem_grow(places, place_count * sizeof(*places));
-	memset(places + place_last, 0, (place_count - place_last) * sizeof(*places));
+	places = mem_grow(places, place_count * sizeof(struct place));
+	memset(places + place_last, 0, (place_count - place_last) * sizeof(struct place));
 	return place_last;
 }
 
@@ -58,7 +61,7 @@ static uint32_t new_pid(uint32_t place)
 static struct client *find_by_pid(uint32_t pid)
 {
 	uint32_t place = pid & ((1u << PID_BITS) - 1);
-	struct client *client = place < place_count ? places[place] : NULL;
+	struct client *client = place < place_count ? places[place].client : NULL;
 
 	return client != NULL && client->cancel_pid == pid ? client : NULL;
 }
@@ -78,13 +81,13 @@ void cancel_register(struct client *client)
 		    client->cancel_key_len);
 	place = find_place();
 	client->cancel_pid = new_pid(place);
-	places[place] = client;
+	places[place].client = client;
 }
 
 void cancel_forget(struct client *client)
 {
 	if (client->cancel_pid != 0) {
-		places[client->cancel_pid & ((1u << PID_BITS) - 1)] = NULL;
+		places[client->cancel_pid & ((1u << PID_BITS) - 1)].client = NULL;
 		client->cancel_pid = 0;
 	}
 	free(client->long_key);
