@@ -9,6 +9,9 @@
 
 struct client;
 
+/* "write", "read" or "any": what a need asks for, in the log. */
+const char *need_name(uint8_t kind);
+
 /* The one place of decision: what a request needs, given what its text says and who asks. */
 void route_decide(const struct client *client, const struct request *request, struct need *need);
 

@@ -28,6 +28,12 @@ struct directive {
  */
 bool directive_read(const char *sql, size_t len, bool std_strings, struct directive *directive);
 
+/*
+ * Is the text exactly one DEALLOCATE [PREPARE] of a name?  The name, as PostgreSQL would take it,
+ * goes into `name` (size bytes); ALL is no name.
+ */
+bool deallocate_read(const char *sql, size_t len, char *name, size_t size);
+
 enum hint_result {
 	HINT_NONE, /* no comment for us */
 	HINT_OK,

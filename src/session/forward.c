@@ -24,6 +24,10 @@
 /* A text that ends a transaction is not longer than this, comments included. */
 #define COMMIT_TEXT_MAX 128u
 
+/* Names of statements in SQL are cut at 63 bytes by PostgreSQL; a DEALLOCATE is hardly longer. */
+#define NAME_TEXT_MAX 128
+#define DEALLOCATE_TEXT_MAX 192u
+
 static void send_text(struct server *server, struct text *packet)
 {
 	stream_send(&server->stream, packet->data, (uint32_t)packet->len);
@@ -237,6 +241,81 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 	return STEP_NEXT;
 }
 
+/* ---- DEALLOCATE ---- */
+
+/*
+ * DEALLOCATE of a name that the client gave to a statement of the protocol, as drivers say it in
+ * SQL: the server does not know the name, and has the statement for others too.  The name is
+ * taken from the client; false if the text is something else.
+ */
+static bool take_deallocate(struct client *client, const char *sql, uint32_t len)
+{
+	char name[NAME_TEXT_MAX];
+	struct name_entry *entry;
+
+	if (len > DEALLOCATE_TEXT_MAX || names_count(client->names) == 0 ||
+	    !tracks_names(client) || client_server(client)->transaction == 'E' ||
+	    !deallocate_read(sql, len, name, sizeof(name)))
+		return false;
+	entry = names_find(client->names, name);
+	if (entry == NULL)
+		return false;
+	names_remove(client->names, entry);
+	return true;
+}
+
+/* As a simple query it is answered here. */
+static bool answer_deallocate(struct client *client, uint32_t len)
+{
+	const char *sql = (const char *)stream_data(&client->stream) + MESSAGE_HEADER;
+	uint8_t packet[64];
+	struct writer writer;
+
+	if (stream_available(&client->stream) < len || len <= MESSAGE_HEADER ||
+	    pending_owes_client(&client_server(client)->pending) ||
+	    !take_deallocate(client, sql, len - MESSAGE_HEADER - 1))
+		return false;
+	writer_init(&writer, packet, sizeof(packet));
+	compose_command_complete(&writer, "DEALLOCATE");
+	compose_ready_for_query(&writer, client->block == BLOCK_OPEN ? 'T' : 'I');
+	client_send(client, packet, (uint32_t)writer.len);
+	stream_skip(&client->stream, len);
+	request_forget_kept(client);
+	client->request_at = 0;
+	timeouts_transaction_idle(client);
+	request_finished(client);
+	return true;
+}
+
+/*
+ * In the extended protocol the server is given a statement that is there for this, and parses
+ * the client's DEALLOCATE as one of it: so all answers are its own.
+ */
+static bool parse_deallocate(struct client *client, uint32_t len)
+{
+	static uint64_t number;
+	struct server *server = client_server(client);
+	struct message message = message_at_head(client, MSG_PARSE, len);
+	struct parse_message parse;
+	char name[STATEMENT_NAME_MAX], sql[64];
+	struct text packet = { 0 };
+	struct writer writer;
+
+	if (!parse_read(message.body, message.body_len, &parse) ||
+	    !take_deallocate(client, parse.query, parse.query_len))
+		return false;
+	snprintf(name, sizeof(name), "pgweir_gone_%llu", (unsigned long long)++number);
+	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+	writer_init_text(&writer, &packet);
+	compose_parse(&writer, name, "SELECT 1", 8, NULL, 0);
+	compose_parse(&writer, "", sql, strlen(sql), NULL, 0);
+	send_text(server, &packet);
+	pending_push(&server->pending, PENDING_PARSE, PENDING_DROP, MARK_NONE, NULL);
+	pending_push(&server->pending, PENDING_PARSE, PENDING_FORWARD, MARK_NONE, NULL);
+	stream_skip(&client->stream, len);
+	return true;
+}
+
 /*
  * Most drivers send Bind right behind an unnamed Parse.  Where none follows, the statement is to
  * be used in a later request, maybe on another server: then it is kept.
@@ -279,6 +358,8 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 	statement_unref(client->unnamed);
 	client->unnamed = NULL;
 	server->unnamed = NULL;
+	if (len <= limit && parse_deallocate(client, len))
+		return STEP_NEXT;
 	if (len <= limit) {
 		if (tracks_names(client) && !bind_follows(client, len))
 			keep_unnamed(client, len);
@@ -441,6 +522,8 @@ static enum step forward_query(struct client *client, uint32_t len)
 			note_commit(client, stream_data(&client->stream) + MESSAGE_HEADER,
 				    len - MESSAGE_HEADER - 1);
 	}
+	if (answer_deallocate(client, len))
+		return STEP_NEXT;
 	server->unnamed = NULL;
 	client->in_batch = false;
 	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD, MARK_NONE, NULL);

@@ -187,6 +187,7 @@ static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len
 		return STEP_NEXT;
 	}
 	route_decide(client, &request, &need);
+	log_debug(client, "%s: %s", need_name(need.kind), verdict_why_name(request.verdict.why));
 	if (client->state == CLIENT_IDLE) {
 		client->holder.need = need;
 		if (wait_for_lease(client) != STEP_NEXT)

@@ -102,6 +102,14 @@ static enum need_kind split(const struct client *client, const struct request *r
 	return NEED_WRITE;
 }
 
+const char *need_name(uint8_t kind)
+{
+	static const char *const names[] = { [NEED_WRITE] = "write", [NEED_READ] = "read",
+					     [NEED_ANY] = "any" };
+
+	return names[kind];
+}
+
 void route_decide(const struct client *client, const struct request *request, struct need *need)
 {
 	const struct settings *settings = &client_pool(client)->settings;

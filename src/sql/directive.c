@@ -195,3 +195,25 @@ enum hint_result hint_read(const char *sql, size_t len, struct hint *hint)
 	hint->route = ROUTE_CHOICE_NONE;
 	return HINT_MALFORMED;
 }
+
+bool deallocate_read(const char *sql, size_t len, char *name, size_t size)
+{
+	struct lex lex;
+	struct token token;
+	struct token end;
+
+	lex_init(&lex, sql, len, true);
+	lex_next(&lex, &token);
+	if (token.kind != TOKEN_WORD || !token_is(&lex, &token, "deallocate"))
+		return false;
+	lex_next(&lex, &token);
+	if (token.kind == TOKEN_WORD && token_is(&lex, &token, "prepare"))
+		lex_next(&lex, &token);
+	if (token.kind != TOKEN_QUOTED &&
+	    (token.kind != TOKEN_WORD || token_is(&lex, &token, "all")))
+		return false;
+	lex_next(&lex, &end);
+	if (end.kind == TOKEN_SEMICOLON)
+		lex_next(&lex, &end);
+	return end.kind == TOKEN_END && copy_value(&lex, &token, name, size);
+}

@@ -93,7 +93,6 @@ def test_psycopg3_prepares_and_finds_its_statements(weir, threshold):
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (96,)
 
 
-@pytest.mark.xfail(reason="DEALLOCATE of one name by SQL goes to the server as it is")
 def test_psycopg3_evicts_its_statements(weir):
     with psycopg.connect(weir.dsn(), prepare_threshold=0, autocommit=True) as one, \
             psycopg.connect(weir.dsn(), prepare_threshold=0, autocommit=True) as two:

@@ -159,6 +159,34 @@ START_TEST(test_malformed_hint_is_told)
 }
 END_TEST
 
+START_TEST(test_deallocate_of_a_name_is_read)
+{
+	static const struct {
+		const char *sql;
+		const char *name; /* NULL: none is read */
+	} rows[] = {
+		{ "DEALLOCATE _pg3_1", "_pg3_1" },
+		{ "deallocate prepare Stmt;", "stmt" },
+		{ "/* x */ DEALLOCATE \"Pdo \"\"1\" ; -- y", "Pdo \"1" },
+		{ "DEALLOCATE ALL", NULL },
+		{ "DEALLOCATE PREPARE ALL", NULL },
+		{ "DEALLOCATE a; SELECT 1", NULL },
+		{ "DEALLOCATE", NULL },
+		{ "SELECT 1", NULL },
+	};
+	char name[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool read = deallocate_read(rows[i].sql, strlen(rows[i].sql), name, sizeof(name));
+
+		ck_assert_int_eq(read, rows[i].name != NULL);
+		if (read)
+			ck_assert_str_eq(name, rows[i].name);
+	}
+	ck_assert(!deallocate_read("DEALLOCATE abcdef", 17, name, 4));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("directive");
@@ -174,6 +202,7 @@ int main(void)
 	tcase_add_test(tcase, test_hint_gives_the_route);
 	tcase_add_test(tcase, test_other_comments_are_no_hint);
 	tcase_add_test(tcase, test_malformed_hint_is_told);
+	tcase_add_test(tcase, test_deallocate_of_a_name_is_read);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
