@@ -107,7 +107,7 @@ static inline struct list_node *list_pop(struct list *list)
 
 /* Walks a list; the body may remove `node` (and no other). */
 #define list_for_each(list, node, after)                                                           \
-	for (struct list_node *node = (list)->head.next, *after = node->next;                       \
+	for (struct list_node *node = (list)->head.next, *after = node->next;                      \
 	     node != &(list)->head; node = after, after = node->next)
 
 #endif

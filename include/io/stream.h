@@ -66,16 +66,16 @@ struct stream {
 	struct chunk *out_last;
 	struct stream *next_flush;
 	struct stream *next_ready;
-	struct stream *source;	   /* paused until our output has drained */
+	struct stream *source;	    /* paused until our output has drained */
 	struct stream *destination; /* the reverse: whose output we wait for */
-	uint32_t sent; /* bytes that the kernel took, modulo 2^32 */
+	uint32_t sent;		    /* bytes that the kernel took, modulo 2^32 */
 	uint32_t out_bytes;
 	uint32_t want; /* the owner needs so many contiguous bytes */
 	int fd;
 	uint8_t paused; /* STREAM_HELD and so on */
 	bool connecting : 1;
 	bool flush_queued : 1;
-	bool ready : 1; /* became readable in this turn */
+	bool ready : 1;		/* became readable in this turn */
 	bool write_blocked : 1; /* waits for EV_WRITE */
 	bool write_broken : 1;	/* the peer takes nothing more; what it sent may still be read */
 	bool large : 1;		/* filled its last chunk */
@@ -88,8 +88,8 @@ struct streams {
 	struct stream *ready_first; /* readable in this turn, in the order of the kernel */
 	struct stream *flush_first;
 	struct stream **flush_last;
-	struct batch *batch;   /* sends of a turn in one system call, NULL: one by one */
-	uint32_t high_water;   /* queued bytes at which a source is paused */
+	struct batch *batch; /* sends of a turn in one system call, NULL: one by one */
+	uint32_t high_water; /* queued bytes at which a source is paused */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;
 	uint64_t pauses; /* sources paused by a full destination */

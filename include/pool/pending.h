@@ -47,7 +47,7 @@ struct pending {
 	uint32_t capacity; /* power of two, or 0 */
 	uint32_t head;
 	uint32_t count;
-	uint32_t syncs; /* entries that end with ReadyForQuery */
+	uint32_t syncs;	  /* entries that end with ReadyForQuery */
 	uint32_t dropped; /* entries whose replies are nobody's but ours */
 };
 

@@ -32,8 +32,7 @@ struct holder_calls {
 	 * The wait is over without a server; with the error for the client.  `final`: there is no
 	 * use in staying.
 	 */
-	void (*refused)(struct holder *holder, bool final, const char *sqlstate,
-			const char *text);
+	void (*refused)(struct holder *holder, bool final, const char *sqlstate, const char *text);
 
 	/* Its server has input. */
 	void (*input)(struct holder *holder, struct server *server);
@@ -49,12 +48,12 @@ struct holder_calls {
 struct holder {
 	const struct holder_calls *calls;
 	struct pool *pool;
-	struct server *server;	 /* leased; its reverse is server->holder */
-	struct list_node node;	 /* in the pool's queue, while it waits */
+	struct server *server;	  /* leased; its reverse is server->holder */
+	struct list_node node;	  /* in the pool's queue, while it waits */
 	struct deadline deadline; /* the pool's while it waits: told, refused; else its owner's */
-	struct need need;	 /* what it waits for */
-	usec_t wait_since;	 /* 0: does not wait */
-	bool notified;		 /* knows that it waits */
+	struct need need;	  /* what it waits for */
+	usec_t wait_since;	  /* 0: does not wait */
+	bool notified;		  /* knows that it waits */
 };
 
 /* The servers of a pool on one host. */
@@ -91,36 +90,36 @@ struct pool {
 	struct log_subject log;
 	struct list_node node; /* on its database's list */
 	struct database *database;
-	char *user; /* at the server */
+	char *user;		  /* at the server */
 	struct settings settings; /* effective ones; strings are the configuration's */
 	struct config *config;	  /* that they are from; counted */
 	struct list hosts;
 	struct list queues[POOL_QUEUES];
-	struct deadlines waits;	   /* of holders in the queues */
-	struct deadlines connects; /* of servers that connect, log in or do chores */
-	struct deadlines idles;	   /* of idle servers */
-	struct deadlines retries;  /* of pool_hosts */
+	struct deadlines waits;	       /* of holders in the queues */
+	struct deadlines connects;     /* of servers that connect, log in or do chores */
+	struct deadlines idles;	       /* of idle servers */
+	struct deadlines retries;      /* of pool_hosts */
 	struct deadlines client_idles; /* the session layer's: idle clients */
-	struct deadlines requests;     /* the session layer's: query and idle transaction time-outs */
+	struct deadlines requests; /* the session layer's: query and idle transaction time-outs */
 	struct deadlines transactions; /* the session layer's: transaction time-outs */
 	struct task serve;
 	struct task burial;
 	struct greeting greeting; /* of the last server that logged in; empty: none did yet */
-	char *failure; /* why the last attempt to connect failed; NULL: it did not */
-	char failure_state[6]; /* its SQLSTATE */
-	char *secret; /* password or stored secret for servers; NULL: none */
+	char *failure;		  /* why the last attempt to connect failed; NULL: it did not */
+	char failure_state[6];	  /* its SQLSTATE */
+	char *secret;		  /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
 	unsigned clients; /* that belong to it */
 	unsigned active_clients;
 	unsigned canceling_clients; /* cancel requests that wait for their connection */
-	struct list active; /* clients by state, the session layer's nodes */
-	unsigned servers; /* connections, those that carry cancels excluded */
+	struct list active;	    /* clients by state, the session layer's nodes */
+	unsigned servers;	    /* connections, those that carry cancels excluded */
 	uint16_t next_host;
 	struct pool_stats stats;
 	struct pool_stats averaged; /* counters at the beginning of the averaging period */
 	struct pool_stats averages; /* per second, or per event for times */
 	usec_t impatient_until; /* waiting for a replica did not pay: reads do not, up to then */
-	uint64_t replays; /* requests that were sent anew */
+	uint64_t replays;	/* requests that were sent anew */
 };
 
 /* The pool of a database for a user; made if it is not there.  `user` is the server's. */

@@ -47,39 +47,39 @@ struct server {
 	struct task burial;
 	struct pool *pool;
 	struct pool_host *at;
-	struct holder *holder;	    /* while leased */
-	struct server_login *login; /* until logged in */
-	struct server *target;	    /* canceling: the server whose query is to be canceled */
-	uint64_t lease_number;	    /* canceling: the lease of the target that it is about */
+	struct holder *holder;	     /* while leased */
+	struct server_login *login;  /* until logged in */
+	struct server *target;	     /* canceling: the server whose query is to be canceled */
+	uint64_t lease_number;	     /* canceling: the lease of the target that it is about */
 	void (*canceled)(void *who); /* canceling: it is through, or given up; NULL: nobody asks */
 	void *who;
-	uint64_t leases;	    /* counts leases */
-	uint32_t sent_before;	    /* stream.sent when it was leased */
+	uint64_t leases;      /* counts leases */
+	uint32_t sent_before; /* stream.sent when it was leased */
 	uint64_t id;
-	usec_t connected_at; /* when it began to connect */
-	usec_t used_at;	     /* when it was leased or given back last */
-	usec_t request_at;   /* when the request that runs was sent */
+	usec_t connected_at;	  /* when it began to connect */
+	usec_t used_at;		  /* when it was leased or given back last */
+	usec_t request_at;	  /* when the request that runs was sent */
 	struct deadline deadline; /* connecting, login, chores: gives up; idle: is closed */
 	struct deadline transaction_deadline; /* leased: the session layer's, transaction_timeout */
-	const struct parameters *parameters; /* that it has */
+	const struct parameters *parameters;  /* that it has */
 	struct pending pending;
 	struct prepared_set prepared;
 	const struct statement *unnamed; /* what the unnamed statement is for its holder */
 	uint32_t pid;
 	uint32_t key_len;
 	uint8_t key[CANCEL_KEY_MAX];
-	uint32_t epoch; /* of the host, when this connection was made or verified */
-	uint32_t pass;	/* bytes of a message under way that go through unseen */
+	uint32_t epoch;	  /* of the host, when this connection was made or verified */
+	uint32_t pass;	  /* bytes of a message under way that go through unseen */
 	uint16_t cancels; /* cancel requests aimed at it that still travel */
 	uint8_t state;
 	uint8_t copy;
 	char last_words[6]; /* SQLSTATE of a FATAL error; "": none */
-	char transaction;  /* of the last ReadyForQuery: I, T or E */
-	bool close_needed; /* is closed at the end of its lease */
-	bool skips;	   /* sent an error in a batch: ignores what comes before Sync */
-	bool checked;	   /* answered its check, and was not leased since */
-	bool used;	   /* has run a client's request since its last reset */
-	bool pass_drop;	   /* what goes through unseen is dropped */
+	char transaction;   /* of the last ReadyForQuery: I, T or E */
+	bool close_needed;  /* is closed at the end of its lease */
+	bool skips;	    /* sent an error in a batch: ignores what comes before Sync */
+	bool checked;	    /* answered its check, and was not leased since */
+	bool used;	    /* has run a client's request since its last reset */
+	bool pass_drop;	    /* what goes through unseen is dropped */
 };
 
 /* Names of the states for SHOW and logs. */

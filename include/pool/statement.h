@@ -19,10 +19,10 @@ struct statement {
 	uint64_t id;
 	struct verdict verdict;
 	uint32_t refs;
-	uint32_t len;	/* bytes of `body` */
+	uint32_t len;	   /* bytes of `body` */
 	uint32_t text_len; /* of the query text that begins the body */
 	uint16_t type_count;
-	uint8_t hint; /* enum route_choice of the comment in front */
+	uint8_t hint;	/* enum route_choice of the comment in front */
 	uint8_t body[]; /* of a Parse message, behind the name: text, NUL, count, types */
 };
 

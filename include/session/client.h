@@ -62,34 +62,35 @@ struct client {
 	struct list_node node; /* on the list of its state */
 	struct stream stream;
 	struct holder holder; /* its lease, or its wait; its need remembers what it wrote and saw */
-	struct task task; /* goes on with input that could not be taken earlier; in the end, buries */
+	struct task
+		task; /* goes on with input that could not be taken earlier; in the end, buries */
 	struct pooler *pooler;
-	struct database *database; /* from the startup packet on */
-	struct pool_user *user;	   /* that it logged in as */
+	struct database *database;  /* from the startup packet on */
+	struct pool_user *user;	    /* that it logged in as */
 	struct client_login *login; /* until logged in */
 	union {
 		struct names *names;		 /* its prepared statements; NULL: none yet */
 		struct console_session *console; /* CLIENT_CONSOLE; the admin layer's */
-		struct server *carrier; /* CLIENT_CANCEL: its connection to the server */
+		struct server *carrier;		 /* CLIENT_CANCEL: its connection to the server */
 	};
-	char *begin;	 /* BLOCK_DEFERRED: what we answered and did not send */
+	char *begin;	    /* BLOCK_DEFERRED: what we answered and did not send */
 	struct chunk *kept; /* the request under way, while it can be sent anew; else NULL */
 	const struct parameters *wanted; /* what its servers are made to have */
 	struct client_peer peer;
 	uint64_t id;
 	usec_t connected_at;
-	usec_t request_at;     /* when the request under way began; 0: none */
-	usec_t transaction_at; /* when the transaction under way began; 0: none */
-	struct statement *unnamed;    /* its unnamed statement, once that outlived its batch */
-	uint32_t pass;	   /* bytes of a message under way that go through unseen */
-	uint8_t *long_key;   /* its cancel key, from protocol 3.2 on; else NULL */
-	uint8_t short_key[4]; /* the same up to 3.1 */
-	uint32_t cancel_pid;  /* told in BackendKeyData with the key */
+	usec_t request_at;	   /* when the request under way began; 0: none */
+	usec_t transaction_at;	   /* when the transaction under way began; 0: none */
+	struct statement *unnamed; /* its unnamed statement, once that outlived its batch */
+	uint32_t pass;		   /* bytes of a message under way that go through unseen */
+	uint8_t *long_key;	   /* its cancel key, from protocol 3.2 on; else NULL */
+	uint8_t short_key[4];	   /* the same up to 3.1 */
+	uint32_t cancel_pid;	   /* told in BackendKeyData with the key */
 	uint8_t cancel_key_len;
 	uint8_t replays; /* of the request under way */
 	uint8_t state;
 	uint8_t block;
-	uint8_t route; /* enum route_choice: asked for with pgweir.route */
+	uint8_t route;	      /* enum route_choice: asked for with pgweir.route */
 	uint32_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
 	bool in_batch;	      /* extended messages were sent and no Sync yet */
 	bool skip_to_sync;    /* we answered an error: the rest of the batch is dropped */
@@ -101,9 +102,9 @@ struct client {
 	bool writes;	      /* the transaction under way may have written */
 	bool session_state;   /* it made state on its server that others lack */
 	bool console_admin;
-	bool commits;	    /* a COMMIT is under way */
-	bool canceled;	    /* its request is being canceled: never sent anew */
-	bool loss_untold;   /* BLOCK_LOST: it has not been told yet */
+	bool commits;	  /* a COMMIT is under way */
+	bool canceled;	  /* its request is being canceled: never sent anew */
+	bool loss_untold; /* BLOCK_LOST: it has not been told yet */
 };
 
 const char *client_state_name(enum client_state state);

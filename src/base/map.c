@@ -64,8 +64,7 @@ void *map_find_match(const struct map *map, uint64_t key,
 	if (map->count == 0)
 		return NULL;
 	for (i = home_of(map, key); map->slots[i].value != NULL; i = (i + 1) & (map->capacity - 1))
-		if (map->slots[i].key == key &&
-		    (match == NULL || match(map->slots[i].value, arg)))
+		if (map->slots[i].key == key && (match == NULL || match(map->slots[i].value, arg)))
 			return map->slots[i].value;
 	return NULL;
 }

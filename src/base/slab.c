@@ -41,7 +41,8 @@ static struct page *page_of(const struct slab *slab, void *object)
 static void *map_aligned(const struct slab *slab)
 {
 	size_t size = slab->page_size;
-	char *map = mmap(NULL, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map =
+		mmap(NULL, size * 2, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t before;
 
 	if (map == MAP_FAILED) {

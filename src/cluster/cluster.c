@@ -499,9 +499,10 @@ void cluster_observe(struct host *host, const struct host_answer *answer)
 	host->round_trip = clock_now() - answer->asked;
 	note_start(host, answer->started);
 	host->system_id = answer->system_id;
-	host->position = answer->in_recovery ? answer->position
-					     : lsn_normalise(answer->position, answer->wal_block_size,
-							     answer->wal_segment_size);
+	host->position = answer->in_recovery
+				 ? answer->position
+				 : lsn_normalise(answer->position, answer->wal_block_size,
+						 answer->wal_segment_size);
 	host_set_role(host, answer->in_recovery ? ROLE_REPLICA : ROLE_PRIMARY, answer->timeline);
 	if (host->ending && answer->connected >= host->ending_since)
 		host_set_ending(host, NULL);

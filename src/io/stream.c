@@ -72,7 +72,8 @@ static void watch(struct stream *stream)
 		events |= EV_WRITE;
 	if (!stream->connecting && stream->paused == 0)
 		events |= EV_READ;
-	if (ev_is_active(&stream->watcher) && (stream->watcher.events & (EV_READ | EV_WRITE)) == events)
+	if (ev_is_active(&stream->watcher) &&
+	    (stream->watcher.events & (EV_READ | EV_WRITE)) == events)
 		return;
 	ev_io_stop(stream->streams->loop->ev, &stream->watcher);
 	if (events == 0)
@@ -241,7 +242,8 @@ static void read_input(struct stream *stream)
 	if (n > 0) {
 		stream->in->end += (uint32_t)n;
 		stream->streams->received_bytes += (uint64_t)n;
-		stream->large = (uint32_t)n == room ? true : stream->large && (uint32_t)n > CHUNK_SMALL;
+		stream->large =
+			(uint32_t)n == room ? true : stream->large && (uint32_t)n > CHUNK_SMALL;
 		stream->owner->on_input(stream);
 		shrink_input(stream);
 		return;
@@ -369,7 +371,7 @@ void stream_finish(struct stream *stream)
 	while (stream->streams != NULL && !stream->connecting && stream->out_first != NULL) {
 		struct chunk *chunk = stream->out_first;
 		ssize_t n = stream->streams->transport->send(stream, chunk->data + chunk->start,
-							   chunk_len(chunk));
+							     chunk_len(chunk));
 
 		if (n < (ssize_t)chunk_len(chunk))
 			break;
@@ -572,9 +574,9 @@ static void send_now(struct stream *stream)
 	ssize_t n;
 
 	if (stream->out_first->next == NULL || !stream->streams->transport->is_socket) {
-		n = stream->streams->transport->send(stream,
-						   stream->out_first->data + stream->out_first->start,
-						   chunk_len(stream->out_first));
+		n = stream->streams->transport->send(
+			stream, stream->out_first->data + stream->out_first->start,
+			chunk_len(stream->out_first));
 	} else {
 		message.msg_iovlen = (size_t)gather(stream, pieces);
 		n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);

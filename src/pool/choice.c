@@ -48,8 +48,7 @@ static bool any_fits(const struct choice *choice, const struct host *host)
 
 static bool primary_may_read(const struct need *need)
 {
-	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY &&
-	       !need->patient;
+	return need->kind == NEED_READ && need->fallback == FALLBACK_PRIMARY && !need->patient;
 }
 
 bool choice_allows(const struct choice *choice, const struct pool_host *at)

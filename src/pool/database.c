@@ -96,8 +96,8 @@ static struct cluster_options monitored_options(const struct config *config,
 		.monitor_rise = entry->settings.monitor_rise,
 		.longest_lag = longest_lag(config, entry),
 		.monitor_user = entry->monitor_user,
-		.monitor_password = entry->monitor_password[0] != '\0' ? entry->monitor_password
-									: NULL,
+		.monitor_password =
+			entry->monitor_password[0] != '\0' ? entry->monitor_password : NULL,
 		.monitor_database = entry->monitor_dbname,
 	};
 
@@ -106,8 +106,7 @@ static struct cluster_options monitored_options(const struct config *config,
 
 static struct pool_cluster *find_cluster(const struct pooler *pooler, const char *name)
 {
-	list_for_each(&pooler->clusters, node, after)
-	{
+	list_for_each(&pooler->clusters, node, after) {
 		struct pool_cluster *cluster = list_entry(node, struct pool_cluster, node);
 
 		if (strcmp(cluster->cluster->name, name) == 0)
@@ -119,7 +118,8 @@ static struct pool_cluster *find_cluster(const struct pooler *pooler, const char
 static void apply_cluster(struct pooler *pooler, const struct config_cluster *entry)
 {
 	struct cluster_options options = monitored_options(pooler->config, entry);
-	struct host_options *hosts = host_options(entry->hosts, entry->host_count, &entry->settings);
+	struct host_options *hosts =
+		host_options(entry->hosts, entry->host_count, &entry->settings);
 	struct pool_cluster *known = find_cluster(pooler, entry->name);
 
 	if (known != NULL) {
@@ -135,8 +135,7 @@ static void apply_cluster(struct pooler *pooler, const struct config_cluster *en
 
 static void drop_clusters(struct pooler *pooler, bool all)
 {
-	list_for_each(&pooler->clusters, node, after)
-	{
+	list_for_each(&pooler->clusters, node, after) {
 		struct pool_cluster *known = list_entry(node, struct pool_cluster, node);
 
 		if (!all && config_cluster_find(pooler->config, known->cluster->name) != NULL)
@@ -155,8 +154,7 @@ static void on_cluster_changed(struct cluster_watcher *watcher, struct cluster *
 {
 	struct database *database = list_entry(watcher, struct database, watcher);
 
-	list_for_each(&database->pools, node, after)
-	{
+	list_for_each(&database->pools, node, after) {
 		struct pool *pool = list_entry(node, struct pool, node);
 
 		if (changes & CLUSTER_HOSTS)
@@ -267,8 +265,7 @@ static struct database *database_new(struct pooler *pooler, const char *name,
 
 static void close_pools(struct database *database, const char *why)
 {
-	list_for_each(&database->pools, node, after)
-	{
+	list_for_each(&database->pools, node, after) {
 		struct pool *pool = list_entry(node, struct pool, node);
 
 		if (pool->clients == 0)
@@ -306,8 +303,7 @@ void database_forget(struct database *database)
 
 struct database *database_existing(const struct pooler *pooler, const char *name)
 {
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		struct database *database = list_entry(node, struct database, node);
 
 		if (strcmp(database->name, name) == 0 && !database->removed)
@@ -331,8 +327,7 @@ struct database *database_find(struct pooler *pooler, const char *name)
 /* The idlest server of a pool, if it has rested for longer than `idlest`. */
 static struct server *idlest_of(const struct pool *pool, struct server *idlest)
 {
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 		struct list_node *first = list_first(&at->servers[SERVER_IDLE]);
 		struct server *server;
@@ -367,8 +362,7 @@ bool pooler_evict(struct pooler *pooler, const char *user)
 {
 	struct server *idlest = NULL;
 
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		struct pool *pool = pool_find(list_entry(node, struct database, node), user);
 
 		if (pool != NULL)
@@ -382,12 +376,10 @@ void pooler_has_room(struct pooler *pooler)
 	if (!pooler->crowded)
 		return;
 	pooler->crowded = false;
-	list_for_each(&pooler->databases, database_node, after_database)
-	{
+	list_for_each(&pooler->databases, database_node, after_database) {
 		struct database *database = list_entry(database_node, struct database, node);
 
-		list_for_each(&database->pools, node, after)
-		{
+		list_for_each(&database->pools, node, after) {
 			struct pool *pool = list_entry(node, struct pool, node);
 
 			if (pool->queues[0].count + pool->queues[1].count != 0)
@@ -412,12 +404,12 @@ void database_resume(struct database *database)
 
 bool database_is_quiet(const struct database *database)
 {
-	list_for_each(&database->pools, node, after)
-	{
+	list_for_each(&database->pools, node, after) {
 		const struct pool *pool = list_entry(node, struct pool, node);
 
 		if (pool_count(pool, SERVER_LEASED) + pool_count(pool, SERVER_CHORES) +
-			    pool_count(pool, SERVER_HELD) != 0)
+			    pool_count(pool, SERVER_HELD) !=
+		    0)
 			return false;
 	}
 	return true;
@@ -514,8 +506,7 @@ static void on_difference(void *arg, const struct config_difference *difference)
 	if (difference->kind != CONFIG_DATABASE || difference->change != CONFIG_CHANGED ||
 	    difference->applies != RECONNECT)
 		return;
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		database = list_entry(node, struct database, node);
 		if (strcmp(database->name, difference->name) != 0 &&
 		    !(database->automatic && strcmp(difference->name, "*") == 0))
@@ -540,8 +531,7 @@ void pooler_reconfigure(struct pooler *pooler, struct config *config)
 		resolver_reconfigure(pooler->resolver, &resolver);
 	for (unsigned i = 0; i < config->cluster_count; i++)
 		apply_cluster(pooler, &config->clusters[i]);
-	list_for_each(&pooler->databases, node, after)
-	{
+	list_for_each(&pooler->databases, node, after) {
 		struct database *database = list_entry(node, struct database, node);
 		const struct config_database *entry = config_database_find(config, database->name);
 

@@ -29,8 +29,8 @@ void greeting_add(struct greeting *greeting, const char *name, const char *value
 {
 	struct greeting_parameter *parameter;
 
-	greeting->parameters = mem_grow(greeting->parameters, (greeting->count + 1) *
-								      sizeof(*greeting->parameters));
+	greeting->parameters = mem_grow(greeting->parameters,
+					(greeting->count + 1) * sizeof(*greeting->parameters));
 	parameter = &greeting->parameters[greeting->count++];
 	parameter->name = intern_string(name);
 	parameter->value = intern_string(value);

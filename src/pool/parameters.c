@@ -13,8 +13,8 @@
 
 /* search_path is reported from PostgreSQL 18 on, scram_iterations from 16 on. */
 static const char *const fixed[] = {
-	"client_encoding", "DateStyle",	       "TimeZone",    "standard_conforming_strings",
-	"IntervalStyle",   "application_name", "search_path", "default_transaction_read_only",
+	"client_encoding",  "DateStyle",	"TimeZone",    "standard_conforming_strings",
+	"IntervalStyle",    "application_name", "search_path", "default_transaction_read_only",
 	"scram_iterations",
 };
 #define FIXED (int)(sizeof(fixed) / sizeof(fixed[0]))

@@ -75,8 +75,8 @@ static void on_connect_timeout(struct deadlines *deadlines, struct list_node *no
 		host_evidence(server->at->host, EVIDENCE_CONNECT_TIMEOUT);
 		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, "connect timeout", false);
 	}
-	server_close(server, server->state == SERVER_CHORES ? "test query timeout"
-							    : "connect timeout");
+	server_close(server,
+		     server->state == SERVER_CHORES ? "test query timeout" : "connect timeout");
 }
 
 static void set_idle_deadline(struct server *server)
@@ -86,8 +86,7 @@ static void set_idle_deadline(struct server *server)
 
 	if (settings->server_idle_timeout > 0)
 		at = server->used_at + settings->server_idle_timeout;
-	if (settings->server_lifetime > 0 &&
-	    server->connected_at + settings->server_lifetime < at)
+	if (settings->server_lifetime > 0 && server->connected_at + settings->server_lifetime < at)
 		at = server->connected_at + settings->server_lifetime;
 	if (at <= clock_now())
 		at = clock_now() + USEC_PER_SEC;
@@ -186,7 +185,7 @@ static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
 	if (holder->need.any_age)
 		snprintf(text, sizeof(text), "client_login_timeout (server down)");
 	else if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
-	    cluster_primary(pool->database->cluster) == NULL)
+		 cluster_primary(pool->database->cluster) == NULL)
 		snprintf(text, sizeof(text), "query_wait_timeout: %s",
 			 cluster_why_no_primary(pool->database->cluster));
 	else
@@ -217,8 +216,7 @@ static void host_free(struct pool_host *at)
 
 struct pool_host *pool_host_of(const struct pool *pool, const struct host *host)
 {
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		if (at->host == host)
@@ -238,15 +236,13 @@ static void close_idle_at(struct pool_host *at, const char *why)
 /* Hosts follow those of the cluster; one that left it goes when its servers are gone. */
 static void refresh_hosts(struct pool *pool)
 {
-	list_for_each(&pool->database->cluster->hosts, node, after)
-	{
+	list_for_each(&pool->database->cluster->hosts, node, after) {
 		struct host *host = list_entry(node, struct host, node);
 
 		if (pool_host_of(pool, host) == NULL)
 			host_add(pool, host);
 	}
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		at->removed = at->host->admin == ADMIN_REMOVED ||
@@ -262,8 +258,7 @@ static void refresh_hosts(struct pool *pool)
 
 struct pool *pool_find(const struct database *database, const char *user)
 {
-	list_for_each(&database->pools, node, after)
-	{
+	list_for_each(&database->pools, node, after) {
 		struct pool *pool = list_entry(node, struct pool, node);
 
 		if (strcmp(pool->user, user) == 0)
@@ -328,8 +323,7 @@ static void bury(struct task *task)
 
 static void close_servers(struct pool *pool, unsigned states, const char *why)
 {
-	list_for_each(&pool->hosts, host_node, after_host)
-	{
+	list_for_each(&pool->hosts, host_node, after_host) {
 		struct pool_host *at = list_entry(host_node, struct pool_host, node);
 
 		for (int state = 0; state < SERVER_CLOSED; state++) {
@@ -438,7 +432,7 @@ void pool_detach(struct server *server)
 static const char *check_query(const struct settings *settings)
 {
 	return strcmp(settings->server_check_query, "<empty>") == 0 ? ""
-								     : settings->server_check_query;
+								    : settings->server_check_query;
 }
 
 /* A check is good for a moment at least, or a delay of 0 would check for ever. */
@@ -460,8 +454,8 @@ static struct server *take_idle(struct pool_host *at)
 	struct list *idle = &at->servers[SERVER_IDLE];
 
 	while (!list_is_empty(idle)) {
-		struct list_node *node = at->pool->settings.server_round_robin ? list_first(idle)
-									      : list_last(idle);
+		struct list_node *node =
+			at->pool->settings.server_round_robin ? list_first(idle) : list_last(idle);
 		struct server *server = list_entry(node, struct server, node);
 
 		if (server->close_needed || !host_keeps_leases(at->host, server->epoch)) {
@@ -681,8 +675,7 @@ static void connect_wanted(struct pool *pool)
 {
 	usec_t longest = pool_max_wait(pool);
 
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 		unsigned coming = host_unready(at) + at->servers[SERVER_CHORES].count;
 
@@ -705,8 +698,7 @@ static void keep_minimum(struct pool *pool)
 
 	if (!used || pool->settings.min_pool_size <= 0 || !may_lease(pool))
 		return;
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		if (host_servers(at) < (unsigned)pool->settings.min_pool_size &&
@@ -720,7 +712,8 @@ static void refuse_no_replica(struct holder *holder)
 {
 	char text[160];
 
-	snprintf(text, sizeof(text), "no replica of cluster %s is up and fresh enough (max_replica_lag)",
+	snprintf(text, sizeof(text),
+		 "no replica of cluster %s is up and fresh enough (max_replica_lag)",
 		 holder->pool->database->cluster->name);
 	pool_stop_waiting(holder);
 	holder->calls->refused(holder, false, SQLSTATE_CANNOT_CONNECT_NOW, text);
@@ -731,8 +724,7 @@ static bool serve_queue(struct pool *pool, int number)
 {
 	bool any = false;
 
-	list_for_each(&pool->queues[number], node, after)
-	{
+	list_for_each(&pool->queues[number], node, after) {
 		struct holder *holder = list_entry(node, struct holder, node);
 		struct pool_host *best;
 		struct server *server = find_server(pool, &holder->need, &best);
@@ -750,7 +742,8 @@ static bool serve_queue(struct pool *pool, int number)
 			best->wanted++;
 			if (number == 0 && best->wanted > CONNECTS_MAX)
 				break; /* all who follow need the same */
-		} else if (holder->need.kind == NEED_READ && holder->need.fallback == FALLBACK_ERROR) {
+		} else if (holder->need.kind == NEED_READ &&
+			   holder->need.fallback == FALLBACK_ERROR) {
 			refuse_no_replica(holder);
 		} else if (number == 0) {
 			break;
@@ -777,7 +770,8 @@ static void refuse_all(struct pool *pool, const char *sqlstate, const char *text
 static bool has_working_server(const struct pool *pool)
 {
 	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
-		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) != 0;
+		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) !=
+	       0;
 }
 
 static void remember_failure(struct pool *pool, const char *sqlstate, const char *text)
@@ -799,8 +793,7 @@ static bool is_failing(const struct pool *pool)
 {
 	if (pool->failure == NULL || database_is_split(pool->database) || has_working_server(pool))
 		return false;
-	list_for_each(&pool->hosts, node, after)
-	{
+	list_for_each(&pool->hosts, node, after) {
 		const struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		if (!at->removed && (clock_now() >= at->retry_at || host_unready(at) != 0))
@@ -843,7 +836,8 @@ usec_t pool_max_wait(const struct pool *pool)
 		struct list_node *node = list_first(&pool->queues[i]);
 
 		if (node != NULL) {
-			usec_t wait = clock_now() - list_entry(node, struct holder, node)->wait_since;
+			usec_t wait =
+				clock_now() - list_entry(node, struct holder, node)->wait_since;
 
 			longest = wait > longest ? wait : longest;
 		}
@@ -853,8 +847,7 @@ usec_t pool_max_wait(const struct pool *pool)
 
 static bool another_host_may_do(const struct pool_host *failed)
 {
-	list_for_each(&failed->pool->hosts, node, after)
-	{
+	list_for_each(&failed->pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
 		if (at != failed && !at->removed && clock_now() >= at->retry_at)
@@ -893,8 +886,7 @@ void pool_close_idle(struct pool *pool, const char *why)
 
 void pool_reconnect(struct pool *pool, const char *why)
 {
-	list_for_each(&pool->hosts, host_node, after_host)
-	{
+	list_for_each(&pool->hosts, host_node, after_host) {
 		struct pool_host *at = list_entry(host_node, struct pool_host, node);
 
 		for (int state = 0; state < SERVER_CLOSED; state++)
@@ -922,8 +914,7 @@ void pool_host_changed(struct pool *pool, struct host *host)
 	for (int state = 0; state < SERVER_CLOSED; state++) {
 		if (state == SERVER_CANCELING)
 			continue;
-		list_for_each(&at->servers[state], node, after)
-		{
+		list_for_each(&at->servers[state], node, after) {
 			struct server *server = list_entry(node, struct server, node);
 
 			if (!host_keeps_leases(host, server->epoch))

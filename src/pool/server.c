@@ -27,10 +27,10 @@
 static struct slab slab;
 
 static const char *const state_names[SERVER_STATES] = {
-	[SERVER_CONNECTING] = "connecting", [SERVER_LOGIN] = "login",
+	[SERVER_CONNECTING] = "connecting",   [SERVER_LOGIN] = "login",
 	[SERVER_CANCELING] = "active_cancel", [SERVER_IDLE] = "idle",
-	[SERVER_LEASED] = "active",	    [SERVER_CHORES] = "tested",
-	[SERVER_HELD] = "being_canceled",   [SERVER_CLOSED] = "closed",
+	[SERVER_LEASED] = "active",	      [SERVER_CHORES] = "tested",
+	[SERVER_HELD] = "being_canceled",     [SERVER_CLOSED] = "closed",
 };
 
 #define TO(state) (1u << (state))
@@ -39,8 +39,7 @@ static const unsigned moves[SERVER_STATES] = {
 	[SERVER_LOGIN] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
 	[SERVER_CANCELING] = TO(SERVER_CLOSED),
 	[SERVER_IDLE] = TO(SERVER_LEASED) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
-	[SERVER_LEASED] =
-		TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_HELD) | TO(SERVER_CLOSED),
+	[SERVER_LEASED] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_HELD) | TO(SERVER_CLOSED),
 	[SERVER_CHORES] = TO(SERVER_IDLE) | TO(SERVER_CLOSED),
 	[SERVER_HELD] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
 	[SERVER_CLOSED] = 0,
@@ -119,8 +118,7 @@ static void orphan_cancels(struct server *server)
 {
 	if (server->cancels == 0)
 		return;
-	list_for_each(&server->at->servers[SERVER_CANCELING], node, after)
-	{
+	list_for_each(&server->at->servers[SERVER_CANCELING], node, after) {
 		struct server *carrier = list_entry(node, struct server, node);
 
 		if (carrier->target == server)
@@ -292,7 +290,8 @@ static void read_own(struct server *server)
 		struct message message;
 
 		switch (message_find(stream_data(&server->stream),
-				     stream_available(&server->stream), OWN_MESSAGE_MAX, &message)) {
+				     stream_available(&server->stream), OWN_MESSAGE_MAX,
+				     &message)) {
 		case PEEK_SHORT:
 			stream_want(&server->stream, OWN_MESSAGE_MAX);
 			return;

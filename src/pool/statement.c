@@ -43,7 +43,8 @@ static enum route_choice read_hint(const uint8_t *text, uint32_t len)
 {
 	struct hint hint;
 
-	return hint_read((const char *)text, len, &hint) == HINT_OK ? hint.route : ROUTE_CHOICE_NONE;
+	return hint_read((const char *)text, len, &hint) == HINT_OK ? hint.route
+								    : ROUTE_CHOICE_NONE;
 }
 
 struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t text_len,

@@ -63,7 +63,7 @@ static bool read_own(const struct request *request, struct directive *directive)
 
 static const char *choice_name(uint8_t choice)
 {
-	static const char *const names[] = { "default", "split",	 "primary",
+	static const char *const names[] = { "default", "split",	  "primary",
 					     "replica", "prefer-replica", "any" };
 
 	return names[choice];
@@ -100,10 +100,11 @@ static void answer_own(struct client *client, const struct request *request,
 	if (directive->kind == DIRECTIVE_SET) {
 		choice = route_choice_find(directive->value, strlen(directive->value));
 		if (choice == ROUTE_CHOICE_NONE) {
-			client_error(client, SQLSTATE_INVALID_PARAMETER,
-				     "invalid value for parameter \"pgweir.route\": \"%s\"; it takes "
-				     "split, primary, replica, prefer-replica or any",
-				     directive->value);
+			client_error(
+				client, SQLSTATE_INVALID_PARAMETER,
+				"invalid value for parameter \"pgweir.route\": \"%s\"; it takes "
+				"split, primary, replica, prefer-replica or any",
+				directive->value);
 			finish(client, request, NULL);
 			return;
 		}
@@ -275,7 +276,8 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 			client_send(client, reply_parse_complete, REPLY_LEN);
 		return *ends && parse.name_len == 0;
 	case MSG_BIND:
-		if (bind_read(message->body, message->body_len, message->body_len, &bind) != PEEK_OK)
+		if (bind_read(message->body, message->body_len, message->body_len, &bind) !=
+		    PEEK_OK)
 			return false;
 		*ends = statement_ends(client, bind.statement, ends);
 		if (*ends)

@@ -26,9 +26,10 @@ static struct list states[CLIENT_STATES];
 static const struct console_calls *console;
 
 static const char *const state_names[CLIENT_STATES] = {
-	[CLIENT_STARTUP] = "startup", [CLIENT_AUTH] = "login",	     [CLIENT_WELCOME] = "waiting_login",
-	[CLIENT_IDLE] = "idle",	      [CLIENT_WAITING] = "waiting",  [CLIENT_ACTIVE] = "active",
-	[CLIENT_CONSOLE] = "active",  [CLIENT_CANCEL] = "active_cancel_req",
+	[CLIENT_STARTUP] = "startup",	    [CLIENT_AUTH] = "login",
+	[CLIENT_WELCOME] = "waiting_login", [CLIENT_IDLE] = "idle",
+	[CLIENT_WAITING] = "waiting",	    [CLIENT_ACTIVE] = "active",
+	[CLIENT_CONSOLE] = "active",	    [CLIENT_CANCEL] = "active_cancel_req",
 	[CLIENT_CLOSED] = "closed",
 };
 
@@ -126,8 +127,7 @@ const struct console_calls *clients_console(void)
 void clients_close_database(struct database *database, const char *why)
 {
 	for (int i = 0; i < CLIENT_CLOSED; i++)
-		list_for_each(&states[i], node, after)
-		{
+		list_for_each(&states[i], node, after) {
 			struct client *client = list_entry(node, struct client, node);
 
 			if (client->database == database)
@@ -302,8 +302,9 @@ void client_error(struct client *client, const char *sqlstate, const char *fmt, 
 
 void client_ready(struct client *client)
 {
-	static const char letters[] = { [BLOCK_NONE] = 'I', [BLOCK_DEFERRED] = 'T',
-					[BLOCK_OPEN] = 'T', [BLOCK_LOST] = 'E' };
+	static const char letters[] = {
+		[BLOCK_NONE] = 'I', [BLOCK_DEFERRED] = 'T', [BLOCK_OPEN] = 'T', [BLOCK_LOST] = 'E'
+	};
 	uint8_t packet[8];
 	struct writer writer;
 

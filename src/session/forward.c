@@ -128,13 +128,13 @@ void forward_made_up(struct client *client, struct server *server)
 {
 	struct pending_entry *head;
 
-	while ((head = pending_head(&server->pending)) != NULL &&
-	       head->action == PENDING_MAKE_UP) {
+	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
 		struct name_entry *name = entry.subject;
 
 		client_send(client,
-			    entry.kind == PENDING_PARSE ? reply_parse_complete : reply_close_complete,
+			    entry.kind == PENDING_PARSE ? reply_parse_complete
+							: reply_close_complete,
 			    REPLY_LEN);
 		client->answered = true;
 		if (name == NULL)
@@ -225,9 +225,9 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 		parse_on_server(client, entry, PENDING_FORWARD, MARK_DUPLICATE);
 	} else {
 		uint32_t skip = parse.name_len + 1;
-		struct statement *statement = statement_intern(message.body + skip,
-							       message.body_len - skip,
-							       parse.query_len, parse.type_count);
+		struct statement *statement =
+			statement_intern(message.body + skip, message.body_len - skip,
+					 parse.query_len, parse.type_count);
 
 		entry = names_add(client->names, parse.name, statement);
 		statement_unref(statement);
@@ -253,8 +253,8 @@ static bool take_deallocate(struct client *client, const char *sql, uint32_t len
 	char name[NAME_TEXT_MAX];
 	struct name_entry *entry;
 
-	if (len > DEALLOCATE_TEXT_MAX || names_count(client->names) == 0 ||
-	    !tracks_names(client) || client_server(client)->transaction == 'E' ||
+	if (len > DEALLOCATE_TEXT_MAX || names_count(client->names) == 0 || !tracks_names(client) ||
+	    client_server(client)->transaction == 'E' ||
 	    !deallocate_read(sql, len, name, sizeof(name)))
 		return false;
 	entry = names_find(client->names, name);
@@ -489,9 +489,8 @@ static enum step forward_target(struct client *client, uint8_t type, uint32_t le
 	if (!target_read(message.body, message.body_len, &target))
 		return refuse_broken(client, type == MSG_CLOSE ? "Close" : "Describe");
 	if (target.kind == 'S' && tracks_names(client)) {
-		struct name_entry *entry = target.name[0] != '\0'
-						   ? names_find(client->names, target.name)
-						   : NULL;
+		struct name_entry *entry =
+			target.name[0] != '\0' ? names_find(client->names, target.name) : NULL;
 
 		if (target.name[0] != '\0' && type == MSG_CLOSE)
 			return forward_renamed_close(client, target.name, len);

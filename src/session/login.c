@@ -79,10 +79,11 @@ static bool take_own(struct client *client, const char *name, const char *value)
 	choice = strcasecmp(name, "pgweir.route") == 0 ? route_choice_find(value, strlen(value))
 						       : ROUTE_CHOICE_NONE;
 	if (choice == ROUTE_CHOICE_NONE)
-		client_close(client, SQLSTATE_INVALID_PARAMETER,
-			     "invalid value for parameter \"%s\": \"%s\"; pgweir.route takes split, "
-			     "primary, replica, prefer-replica or any",
-			     name, value);
+		client_close(
+			client, SQLSTATE_INVALID_PARAMETER,
+			"invalid value for parameter \"%s\": \"%s\"; pgweir.route takes split, "
+			"primary, replica, prefer-replica or any",
+			name, value);
 	else
 		client->route = (uint8_t)choice;
 	return true;
@@ -204,8 +205,7 @@ static void take_login(struct client *client, const struct startup *startup)
 		return;
 	}
 	if (login->database[0] == '\0')
-		memcpy(login->database, login->user,
-		       strnlen(login->user, DATABASE_NAME_MAX));
+		memcpy(login->database, login->user, strnlen(login->user, DATABASE_NAME_MAX));
 	name_application(client);
 	send_negotiation(client, startup);
 	client_become(client, CLIENT_AUTH, "startup packet");
@@ -289,7 +289,8 @@ static void auth_step(struct client *client, enum auth_step step, struct text *p
 		if (verify->detail != NULL)
 			log_info(client, "login refused: %s", verify->detail);
 		client_close(client,
-			     verify->sqlstate != NULL ? verify->sqlstate : SQLSTATE_INVALID_PASSWORD,
+			     verify->sqlstate != NULL ? verify->sqlstate
+						      : SQLSTATE_INVALID_PASSWORD,
 			     "%s", verify->message);
 	}
 	text_done(packet);

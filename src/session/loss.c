@@ -27,10 +27,10 @@
 
 /* What was owed when the server went. */
 struct owed {
-	unsigned syncs;	  /* ReadyForQuery that the client waits for */
-	bool anything;	  /* requests of the client's were under way */
-	bool in_block;	  /* inside a transaction block that the server had */
-	bool unsent;	  /* nothing of the request reached the socket */
+	unsigned syncs; /* ReadyForQuery that the client waits for */
+	bool anything;	/* requests of the client's were under way */
+	bool in_block;	/* inside a transaction block that the server had */
+	bool unsent;	/* nothing of the request reached the socket */
 };
 
 static struct owed take_owed(struct client *client, struct server *server)
@@ -87,8 +87,14 @@ void loss_replay(struct client *client)
 static bool standby_refuses(const char *sqlstate, const char *message)
 {
 	static const char *const codes[] = {
-		SQLSTATE_READ_ONLY_TX, SQLSTATE_SERIALIZATION, SQLSTATE_DEADLOCK,
-		"42P01", "42703", "42883", "3F000", "42704",
+		SQLSTATE_READ_ONLY_TX,
+		SQLSTATE_SERIALIZATION,
+		SQLSTATE_DEADLOCK,
+		"42P01",
+		"42703",
+		"42883",
+		"3F000",
+		"42704",
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -156,7 +162,8 @@ static void tell(struct client *client, const struct owed *owed, const char *why
 			     "whether it was committed is not known (%s)",
 			     why);
 	else
-		client_error(client, SQLSTATE_CONNECTION_FAILURE, "server connection lost: %s", why);
+		client_error(client, SQLSTATE_CONNECTION_FAILURE, "server connection lost: %s",
+			     why);
 	if (owed->syncs > 0) {
 		client_ready(client);
 		tell_rest(client, owed->syncs - 1);

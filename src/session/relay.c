@@ -262,8 +262,7 @@ static enum relay take_error(struct run *run, const struct message *message)
 		/* Its last words; the end of the connection follows (loss_server_lost). */
 		log_warn(run->server, "%s: %s (%s)", fields.severity, fields.message,
 			 fields.sqlstate);
-		memcpy(run->server->last_words, fields.sqlstate,
-		       strnlen(fields.sqlstate, 5));
+		memcpy(run->server->last_words, fields.sqlstate, strnlen(fields.sqlstate, 5));
 		return RELAY_DROP;
 	}
 	if (head == NULL) {
@@ -362,8 +361,7 @@ static enum relay end_replayed_answer(struct run *run)
 
 static bool breaks_statement_mode(const struct client *client, char transaction)
 {
-	return transaction != 'I' &&
-	       client_pool(client)->settings.pool_mode == POOL_MODE_STATEMENT;
+	return transaction != 'I' && client_pool(client)->settings.pool_mode == POOL_MODE_STATEMENT;
 }
 
 static enum relay take_ready(struct run *run, const struct message *message)
@@ -604,8 +602,7 @@ static void undo_made_up(struct client *client, struct server *server)
 {
 	struct pending_entry *head;
 
-	while ((head = pending_head(&server->pending)) != NULL &&
-	       head->action == PENDING_MAKE_UP) {
+	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
 
 		relay_undo(client, server, &entry);

@@ -47,9 +47,9 @@ static bool is_bound(const struct client *client)
 {
 	const struct server *server = client_server(client);
 
-	return server != NULL && (client->in_batch || client->block == BLOCK_OPEN ||
-				  server->copy != COPY_NONE || server->transaction != 'I' ||
-				  !database_is_split(client->database));
+	return server != NULL &&
+	       (client->in_batch || client->block == BLOCK_OPEN || server->copy != COPY_NONE ||
+		server->transaction != 'I' || !database_is_split(client->database));
 }
 
 /* Sent along with the query that they are for, before the server asked for them. */
@@ -259,8 +259,8 @@ static enum step take(struct client *client)
 		pass_on(client);
 		return STEP_NEXT;
 	}
-	switch (message_peek(stream_data(&client->stream), stream_available(&client->stream),
-			     max, &type, &len)) {
+	switch (message_peek(stream_data(&client->stream), stream_available(&client->stream), max,
+			     &type, &len)) {
 	case PEEK_SHORT:
 		return STEP_WAIT;
 	case PEEK_BAD:
@@ -270,8 +270,8 @@ static enum step take(struct client *client)
 		break;
 	}
 	if (!client_may_send(type) || type == MSG_PASSWORD) {
-		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid frontend message type %d",
-			     type);
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION,
+			     "invalid frontend message type %d", type);
 		return STEP_GONE;
 	}
 	if (type == MSG_TERMINATE) {

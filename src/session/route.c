@@ -104,8 +104,9 @@ static enum need_kind split(const struct client *client, const struct request *r
 
 const char *need_name(uint8_t kind)
 {
-	static const char *const names[] = { [NEED_WRITE] = "write", [NEED_READ] = "read",
-					     [NEED_ANY] = "any" };
+	static const char *const names[] = {
+		[NEED_WRITE] = "write", [NEED_READ] = "read", [NEED_ANY] = "any"
+	};
 
 	return names[kind];
 }

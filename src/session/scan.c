@@ -25,8 +25,8 @@ static bool std_strings(const struct client *client)
 /* Encodings in which a byte of a character can look like a quote or a backslash. */
 static bool encoding_is_unsafe(const struct client *client)
 {
-	static const char *const names[] = { "SJIS", "BIG5", "GBK", "UHC", "JOHAB", "GB18030",
-					     "SHIFT_JIS_2004" };
+	static const char *const names[] = { "SJIS",  "BIG5",	 "GBK",		  "UHC",
+					     "JOHAB", "GB18030", "SHIFT_JIS_2004" };
 	static const char *last; /* interned, so the same pointer is the same encoding */
 	static bool last_unsafe;
 	const char *encoding = parameters_value(client->wanted, PARAMETER_CLIENT_ENCODING);
@@ -55,7 +55,9 @@ struct verdict client_classify(const struct client *client, const char *sql, uin
 
 static struct verdict doubt(void)
 {
-	struct verdict verdict = { .route = ROUTE_PRIMARY, .why = WHY_DOUBT_SIZE, .statements = 1,
+	struct verdict verdict = { .route = ROUTE_PRIMARY,
+				   .why = WHY_DOUBT_SIZE,
+				   .statements = 1,
 				   .flags = VERDICT_DOUBT | VERDICT_OPAQUE };
 
 	return verdict;
@@ -120,8 +122,8 @@ static void use_statement(struct client *client, const char *name, bool parsed_h
 		return; /* parsed in this very request, or unknown: the server will say so */
 	take_hint(request, (enum route_choice)statement->hint);
 	if (!std_strings(client) || encoding_is_unsafe(client))
-		join(request, client_classify(client, (const char *)statement->body,
-					      statement->text_len));
+		join(request,
+		     client_classify(client, (const char *)statement->body, statement->text_len));
 	else
 		join(request, statement->verdict);
 }

@@ -78,7 +78,8 @@ void timeouts_state_changed(struct client *client)
 	case CLIENT_IDLE:
 		deadline_clear(&client->holder.deadline);
 		pool->client_idles.expired = on_client_idle;
-		set(&pool->client_idles, &client->holder.deadline, pool->settings.client_idle_timeout);
+		set(&pool->client_idles, &client->holder.deadline,
+		    pool->settings.client_idle_timeout);
 		break;
 	default:
 		deadline_clear(&client->holder.deadline);

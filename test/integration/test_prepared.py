@@ -312,3 +312,22 @@ def test_a_wire_error_shows_in_the_right_request(pgweir, single):
             result = client.request(bind("", "bad", [0]), execute(), sync())
             raise result.error
         assert run(client, "bad", [1]) == "1"
+
+
+@pytest.mark.parametrize("extended", [False, True], ids=["simple", "extended"])
+@pytest.mark.parametrize("spelling", ["DEALLOCATE double", "deallocate prepare \"double\";"])
+def test_deallocate_in_sql_takes_a_name_of_the_protocol(pgweir, single, spelling, extended):
+    weir = pgweir(host=single)
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            prepare(each, "double", "SELECT $1::int * 2")
+        if extended:
+            result = client.request(parse("", spelling), bind(), execute(), sync())
+        else:
+            result = client.query(spelling)
+        assert (result.error, result.tags) == (None, ["DEALLOCATE"])
+        result = client.request(bind("", "double", ["1"]), execute(), sync())
+        assert result.error.sqlstate == "26000"
+        assert run(other, "double", ["4"]) == "8"
+        prepare(client, "double", "SELECT $1::int * 3")
+        assert run(client, "double", ["4"]) == "12"

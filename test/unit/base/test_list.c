@@ -70,8 +70,7 @@ START_TEST(test_body_of_a_walk_may_remove_its_node)
 		items[i].number = i;
 		list_append(&list, &items[i].node);
 	}
-	list_for_each(&list, node, after)
-	{
+	list_for_each(&list, node, after) {
 		if (number_of(node) % 2 == 0)
 			continue;
 		list_remove(node);

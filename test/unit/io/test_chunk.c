@@ -21,8 +21,10 @@ static void setup(void)
 
 START_TEST(test_chunk_has_room_for_what_was_asked)
 {
-	static const uint32_t sizes[] = { 1, CHUNK_TINY, CHUNK_TINY + 1, CHUNK_SMALL,
-					  CHUNK_SMALL + 1, CHUNK_LARGE, CHUNK_LARGE + 1, 5000000 };
+	static const uint32_t sizes[] = {
+		1,	     CHUNK_TINY,      CHUNK_TINY + 1, CHUNK_SMALL, CHUNK_SMALL + 1,
+		CHUNK_LARGE, CHUNK_LARGE + 1, 5000000
+	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct chunk *chunk = chunk_new(sizes[i]);

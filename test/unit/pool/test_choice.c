@@ -21,10 +21,13 @@ static const struct stream_transport nowhere = { .is_socket = false };
 static void answer(int host, bool in_recovery, lsn_t position)
 {
 	clock_fake(++now);
-	cluster_observe(h[host], &(struct host_answer){ .asked = now, .connected = now,
+	cluster_observe(h[host], &(struct host_answer){ .asked = now,
+							.connected = now,
 							.in_recovery = in_recovery,
-							.position = position, .timeline = 1,
-							.system_id = 7, .started = 1 });
+							.position = position,
+							.timeline = 1,
+							.system_id = 7,
+							.started = 1 });
 	loop_end_turn(&loop);
 }
 

@@ -40,11 +40,11 @@ START_TEST(test_only_the_moves_of_the_table_are_legal)
 {
 	for (int from = 0; from < SERVER_STATES; from++)
 		for (int to = 0; to < SERVER_STATES; to++)
-			ck_assert_msg(server_may_become((enum server_state)from,
-							(enum server_state)to) ==
-					      is_legal(from, to),
-				      "%s -> %s", server_state_name((enum server_state)from),
-				      server_state_name((enum server_state)to));
+			ck_assert_msg(
+				server_may_become((enum server_state)from, (enum server_state)to) ==
+					is_legal(from, to),
+				"%s -> %s", server_state_name((enum server_state)from),
+				server_state_name((enum server_state)to));
 }
 END_TEST
 

@@ -31,11 +31,11 @@ START_TEST(test_only_the_moves_of_the_table_are_legal)
 {
 	for (int from = 0; from < CLIENT_STATES; from++)
 		for (int to = 0; to < CLIENT_STATES; to++)
-			ck_assert_msg(client_may_become((enum client_state)from,
-							(enum client_state)to) ==
-					      is_legal(from, to),
-				      "%s -> %s", client_state_name((enum client_state)from),
-				      client_state_name((enum client_state)to));
+			ck_assert_msg(
+				client_may_become((enum client_state)from, (enum client_state)to) ==
+					is_legal(from, to),
+				"%s -> %s", client_state_name((enum client_state)from),
+				client_state_name((enum client_state)to));
 }
 END_TEST
 
