@@ -14,9 +14,9 @@ struct chunk_pool {
 };
 
 static struct chunk_pool pools[] = {
-	{ .cap = CHUNK_TINY, .keep = 128 },
-	{ .cap = CHUNK_SMALL, .keep = 16 },
-	{ .cap = CHUNK_LARGE, .keep = 8 },
+	{ .cap = CHUNK_TINY, .keep = 32 },
+	{ .cap = CHUNK_SMALL, .keep = 8 },
+	{ .cap = CHUNK_LARGE, .keep = 4 },
 };
 #define POOLS (sizeof(pools) / sizeof(pools[0]))
 
