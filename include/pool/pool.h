@@ -170,6 +170,9 @@ void pool_wake(struct pool *pool);
 /* Whether this server may serve a need: host, role, epoch, freshness. */
 bool pool_server_meets(const struct server *server, const struct need *need);
 
+/* The reason why connections failed may be gone: they are tried again at once. */
+void pool_retry(struct pool *pool);
+
 /* Marks servers for closing: idle ones at once, others when they come back. */
 void pool_reconnect(struct pool *pool, const char *why);
 

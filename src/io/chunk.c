@@ -16,7 +16,7 @@ struct chunk_pool {
 static struct chunk_pool pools[] = {
 	{ .cap = CHUNK_TINY, .keep = 32 },
 	{ .cap = CHUNK_SMALL, .keep = 8 },
-	{ .cap = CHUNK_LARGE, .keep = 4 },
+	{ .cap = CHUNK_LARGE, .keep = 8 },
 };
 #define POOLS (sizeof(pools) / sizeof(pools[0]))
 

@@ -298,8 +298,9 @@ bool listeners_bind(struct listeners *listeners, const struct settings *settings
 {
 	memset(listeners, 0, sizeof(*listeners));
 	list_init(&listeners->list);
-	if (!bind_all_tcp(listeners, settings, error, size) ||
-	    !bind_unix(listeners, settings, owner, error, size)) {
+	/* TCP last: who sees it listen may count on the Unix socket. */
+	if (!bind_unix(listeners, settings, owner, error, size) ||
+	    !bind_all_tcp(listeners, settings, error, size)) {
 		listeners_done(listeners);
 		return false;
 	}

@@ -159,6 +159,8 @@ static void on_cluster_changed(struct cluster_watcher *watcher, struct cluster *
 
 		if (changes & CLUSTER_HOSTS)
 			pool_refresh(pool);
+		if (changes & CLUSTER_ADDRESS)
+			pool_retry(pool);
 		if (changes & (CLUSTER_ROLES | CLUSTER_HEALTH))
 			list_for_each(&cluster->hosts, host_node, after_host)
 				pool_host_changed(pool, list_entry(host_node, struct host, node));

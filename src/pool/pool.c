@@ -363,14 +363,6 @@ void pool_refresh(struct pool *pool)
 	pool_wake(pool);
 }
 
-/* What made the last attempt fail may have been the secret. */
-static void try_again(struct pool *pool)
-{
-	list_for_each(&pool->hosts, node, after)
-		list_entry(node, struct pool_host, node)->retry_at = 0;
-	pool_wake(pool);
-}
-
 void pool_credentials(struct pool *pool, const char *secret, const struct scram_keys *keys)
 {
 	bool same = (secret == NULL) == (pool->secret == NULL) &&
@@ -382,7 +374,7 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
 		free(pool->secret);
 		pool->secret = secret != NULL ? mem_string(secret) : NULL;
 		memset(&pool->keys, 0, sizeof(pool->keys));
-		try_again(pool);
+		pool_retry(pool);
 	}
 	if (keys != NULL && keys->salt_len != 0)
 		pool->keys = *keys;
@@ -647,6 +639,12 @@ static bool has_room(struct pool *pool)
 	return false;
 }
 
+/* Its name is being looked up for the first time: the cluster tells when that is done. */
+static bool awaits_address(const struct pool_host *at)
+{
+	return host_address(at->host) == NULL && at->host->cause != CAUSE_UNRESOLVED;
+}
+
 /* Room for one more: the limits of the pool, of the database, of the user. */
 static bool may_connect(struct pool_host *at, usec_t longest_wait)
 {
@@ -655,7 +653,8 @@ static bool may_connect(struct pool_host *at, usec_t longest_wait)
 	unsigned have = database_is_split(pool->database) ? host_servers(at) : pool->servers;
 	unsigned limit = (unsigned)settings->default_pool_size;
 
-	if (at->removed || clock_now() < at->retry_at || host_unready(at) >= CONNECTS_MAX)
+	if (at->removed || clock_now() < at->retry_at || host_unready(at) >= CONNECTS_MAX ||
+	    awaits_address(at))
 		return false;
 	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
 		limit += (unsigned)settings->reserve_pool_size;
@@ -882,6 +881,13 @@ void pool_connect_failed(struct server *server, const char *sqlstate, const char
 void pool_close_idle(struct pool *pool, const char *why)
 {
 	close_servers(pool, 1u << SERVER_IDLE, why);
+}
+
+void pool_retry(struct pool *pool)
+{
+	list_for_each(&pool->hosts, node, after)
+		list_entry(node, struct pool_host, node)->retry_at = 0;
+	pool_wake(pool);
 }
 
 void pool_reconnect(struct pool *pool, const char *why)

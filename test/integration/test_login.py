@@ -349,3 +349,15 @@ def test_a_hundred_logins_at_once(pgweir, single):
     for client in clients:
         assert client.value("SELECT 1") == "1"
         client.close()
+
+
+def test_the_first_client_of_a_database_waits_for_the_address_of_its_host(pgweir, single):
+    weir = pgweir({"databases": {"*": {"host": "localhost", "port": single.port}}})
+    with weir.connect(database="app", user="app") as client:
+        assert client.value("SELECT 1") == "1"
+
+
+def test_a_host_without_an_address_is_named(pgweir, single):
+    weir = pgweir({"databases": {"*": {"host": "no-such-host.invalid", "port": single.port}}})
+    with pytest.raises(wire.WireError, match="DNS lookup failed"):
+        weir.connect(database="app", user="app")

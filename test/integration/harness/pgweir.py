@@ -163,7 +163,7 @@ class Pgweir:
         self.process.send_signal(signal.SIGHUP)
 
     def server_ports(self):
-        """Local ports of its connections to the hosts, as these see them (client_port)."""
+        """(host's port, local port) of its connections to the hosts; these see the latter as client_port."""
         inodes = set()
         for name in os.listdir("/proc/%d/fd" % self.pid):
             try:
@@ -177,8 +177,9 @@ class Pgweir:
         with open("/proc/net/tcp") as file:
             for line in list(file)[1:]:
                 fields = line.split()
-                if fields[9] in inodes and int(fields[2].split(":")[1], 16) in remote:
-                    found.append(int(fields[1].split(":")[1], 16))
+                peer = int(fields[2].split(":")[1], 16)
+                if fields[9] in inodes and peer in remote:
+                    found.append((peer, int(fields[1].split(":")[1], 16)))
         return found
 
     def finish(self):
@@ -196,9 +197,11 @@ class Pgweir:
         self.check_report()
         assert status == 0, "pgweir ended with status %d:\n%s" % (status, self.log()[-3000:])
         for host in self.hosts:
-            if ports and host.pid and host.is_ready():
+            # The same local port may belong to others' connections to another host.
+            local = [str(port) for peer, port in ports if peer == host.port]
+            if local and host.pid and host.is_ready():
                 sql = ("SELECT count(*) FROM pg_stat_activity WHERE client_port IN (%s)"
-                       % ",".join(map(str, ports)))
+                       % ",".join(local))
                 wait_until(lambda: host.value(sql) == "0", 5, what="no backend left on %s" % host)
 
     def check_report(self):
