@@ -236,10 +236,23 @@ static bool only_ends(const struct verdict *verdict)
 	       (verdict->flags & VERDICT_PREPARE_TRANSACTION) == 0;
 }
 
+/*
+ * A client that has not been told must not take the ROLLBACK that answers its COMMIT for success:
+ * few look at the tag.
+ */
+static bool is_untold_commit(const struct client *client, const struct verdict *verdict)
+{
+	return client->loss_untold && only_ends(verdict) && (verdict->flags & VERDICT_COMMIT) != 0;
+}
+
 static void answer_lost_query(struct client *client, const struct request *request)
 {
-	if (!only_ends(&request->verdict)) {
+	bool untold = is_untold_commit(client, &request->verdict);
+
+	if (untold || !only_ends(&request->verdict)) {
 		refuse(client);
+		if (untold)
+			end_block(client);
 		finish(client, request, NULL);
 		return;
 	}
@@ -247,19 +260,27 @@ static void answer_lost_query(struct client *client, const struct request *reque
 	finish(client, request, "ROLLBACK");
 }
 
-/* The statement that a Bind or Describe means: does it end the block? */
-static bool statement_ends(const struct client *client, const char *name, const bool *unnamed)
+/* How a statement ends the block: VERDICT_COMMIT, VERDICT_ROLLBACK, or 0: not at all. */
+static uint64_t ending_of(const struct verdict *verdict)
+{
+	return only_ends(verdict) ? verdict->flags & ENDS_BLOCK : 0;
+}
+
+/* The same for the statement that a Bind means. */
+static uint64_t statement_ends(const struct client *client, const char *name,
+			       const uint64_t *unnamed)
 {
 	struct name_entry *entry;
 
 	if (name[0] == '\0')
 		return *unnamed;
 	entry = names_find(client->names, name);
-	return entry != NULL && only_ends(&entry->statement->verdict);
+	return entry != NULL ? ending_of(&entry->statement->verdict) : 0;
 }
 
 /* One message of an extended batch; false: it was refused, the rest is dropped up to Sync. */
-static bool answer_lost_message(struct client *client, const struct message *message, bool *ends)
+static bool answer_lost_message(struct client *client, const struct message *message,
+				uint64_t *ends)
 {
 	struct parse_message parse;
 	struct bind_message bind;
@@ -271,26 +292,26 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 		if (!parse_read(message->body, message->body_len, &parse))
 			return false;
 		verdict = client_classify(client, parse.query, parse.query_len);
-		*ends = only_ends(&verdict);
-		if (*ends && parse.name_len == 0)
+		*ends = ending_of(&verdict);
+		if (*ends != 0 && parse.name_len == 0)
 			client_send(client, reply_parse_complete, REPLY_LEN);
-		return *ends && parse.name_len == 0;
+		return *ends != 0 && parse.name_len == 0;
 	case MSG_BIND:
 		if (bind_read(message->body, message->body_len, message->body_len, &bind) !=
 		    PEEK_OK)
 			return false;
 		*ends = statement_ends(client, bind.statement, ends);
-		if (*ends)
+		if (*ends != 0)
 			client_send(client, reply_bind_complete, REPLY_LEN);
-		return *ends;
+		return *ends != 0;
 	case MSG_DESCRIBE:
 		if (!target_read(message->body, message->body_len, &target) || target.kind != 'P' ||
-		    !*ends)
+		    *ends == 0)
 			return false;
 		client_send(client, reply_no_data, REPLY_LEN);
 		return true;
 	case MSG_EXECUTE:
-		if (!*ends)
+		if (*ends == 0 || (client->loss_untold && (*ends & VERDICT_COMMIT) != 0))
 			return false;
 		end_block(client);
 		send_complete(client, "ROLLBACK");
@@ -307,7 +328,7 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 
 static void answer_lost_batch(struct client *client)
 {
-	bool ends = client->unnamed != NULL && only_ends(&client->unnamed->verdict);
+	uint64_t ends = client->unnamed != NULL ? ending_of(&client->unnamed->verdict) : 0;
 
 	while (stream_available(&client->stream) != 0) {
 		struct message message;
@@ -322,7 +343,11 @@ static void answer_lost_batch(struct client *client)
 			return;
 		}
 		if (!answer_lost_message(client, &message, &ends)) {
+			bool commit = message.type == MSG_EXECUTE && (ends & VERDICT_COMMIT) != 0;
+
 			refuse(client);
+			if (commit)
+				end_block(client);
 			client->skip_to_sync = true;
 			stream_skip(&client->stream, message.len);
 			return;

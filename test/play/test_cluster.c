@@ -371,7 +371,7 @@ START_TEST(test_split_brain_breaks_what_both_have_leased)
 	primary_says(REPLICA, 1);
 	ck_assert(!link_is_open(server));
 	says(client, "Q{commit}");
-	hears(client, "C{ROLLBACK} Z{I}");
+	hears(client, "E{08006} Z{I}");
 }
 END_TEST
 

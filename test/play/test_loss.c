@@ -59,6 +59,27 @@ START_TEST(test_server_is_lost_between_the_requests_of_a_block)
 }
 END_TEST
 
+/* Few look at the tag: the ROLLBACK that answers a COMMIT would pass for success. */
+START_TEST(test_commit_of_a_block_lost_between_requests_is_an_error)
+{
+	begin_block();
+	leaves(server);
+	hears(client, "");
+	says(client, "Q{commit}");
+	hears(client, "E{08006} Z{I}");
+}
+END_TEST
+
+START_TEST(test_extended_commit_of_a_block_lost_between_requests_is_an_error)
+{
+	begin_block();
+	leaves(server);
+	hears(client, "");
+	says(client, "P{|commit} B{|} E S");
+	hears(client, "1 2 E{08006} Z{I}");
+}
+END_TEST
+
 START_TEST(test_server_is_lost_in_a_request_of_a_block)
 {
 	begin_block();
@@ -523,6 +544,8 @@ int main(void)
 	tcase_add_test(plays, test_idle_server_is_lost);
 	tcase_add_test(plays, test_server_is_lost_between_the_requests_of_a_block);
 	tcase_add_test(plays, test_server_is_lost_in_a_request_of_a_block);
+	tcase_add_test(plays, test_commit_of_a_block_lost_between_requests_is_an_error);
+	tcase_add_test(plays, test_extended_commit_of_a_block_lost_between_requests_is_an_error);
 	tcase_add_test(plays, test_server_is_lost_in_a_pipeline_of_a_block);
 	tcase_add_test(plays, test_server_is_lost_in_an_open_batch_of_a_block);
 	tcase_add_test(plays, test_lost_block_ends_by_the_extended_protocol);
