@@ -58,6 +58,9 @@ void scram_secret_write(const struct scram_secret *secret, struct text *text);
 bool scram_secret_make(const char *password, const uint8_t *salt, size_t salt_len,
 		       uint32_t iterations, struct scram_secret *secret);
 
+/* The number of iterations of the secrets that we make ourselves from now on (scram_iterations). */
+void scram_set_iterations(uint32_t iterations);
+
 /*
  * A secret that nobody can satisfy, the same for a user as long as the process lives.  Its salt
  * and number of iterations are also those for plain secrets, so that both look the same.

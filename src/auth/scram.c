@@ -277,6 +277,13 @@ bool scram_secret_make(const char *password, const uint8_t *salt, size_t salt_le
 	return ok;
 }
 
+static uint32_t own_iterations = SCRAM_ITERATIONS_DEFAULT;
+
+void scram_set_iterations(uint32_t iterations)
+{
+	own_iterations = iterations;
+}
+
 bool scram_secret_mock(const char *user, struct scram_secret *secret)
 {
 	static uint8_t process_key[SCRAM_KEY_LEN];
@@ -291,7 +298,7 @@ bool scram_secret_mock(const char *user, struct scram_secret *secret)
 	    !hmac(salt, "Stored Key", 10, secret->stored_key) ||
 	    !hmac(salt, "Server Key", 10, secret->server_key))
 		return false;
-	secret->iterations = SCRAM_ITERATIONS_DEFAULT;
+	secret->iterations = own_iterations;
 	secret->salt_len = SCRAM_SALT_DEFAULT;
 	memcpy(secret->salt, salt, SCRAM_SALT_DEFAULT);
 	return true;

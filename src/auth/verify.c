@@ -53,12 +53,13 @@ static bool find_scram_secret(struct verify *verify, struct scram_secret *derive
 		*mock = true;
 		return scram_secret_mock(verify->user, secret);
 	}
-	if (derived != NULL && derived->iterations != 0) {
+	if (!scram_secret_mock(verify->user, &salt))
+		return false;
+	if (derived != NULL && derived->iterations == salt.iterations) {
 		*secret = *derived;
 		return true;
 	}
-	if (!scram_secret_mock(verify->user, &salt) ||
-	    !scram_secret_make(verify->secret, salt.salt, salt.salt_len, salt.iterations, secret))
+	if (!scram_secret_make(verify->secret, salt.salt, salt.salt_len, salt.iterations, secret))
 		return false;
 	if (derived != NULL)
 		*derived = *secret;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/scram.h"
 #include "base/mem.h"
 #include "pool/pool.h"
 
@@ -461,6 +462,7 @@ bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_t
 	list_init(&pooler->databases);
 	list_init(&pooler->clusters);
 	parameters_setup(settings->track_extra_parameters);
+	scram_set_iterations((uint32_t)settings->scram_iterations);
 	if (!pooler_load_secrets(pooler, config, error, size))
 		return false;
 	streams_init(&pooler->streams, loop, (uint32_t)settings->high_water,
@@ -529,6 +531,7 @@ void pooler_reconfigure(struct pooler *pooler, struct config *config)
 
 	pooler->config = config;
 	pooler->streams.high_water = (uint32_t)config->settings.high_water;
+	scram_set_iterations((uint32_t)config->settings.scram_iterations);
 	if (pooler->resolver != NULL)
 		resolver_reconfigure(pooler->resolver, &resolver);
 	for (unsigned i = 0; i < config->cluster_count; i++)

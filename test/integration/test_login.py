@@ -361,3 +361,15 @@ def test_a_host_without_an_address_is_named(pgweir, single):
     weir = pgweir({"databases": {"*": {"host": "no-such-host.invalid", "port": single.port}}})
     with pytest.raises(wire.WireError, match="DNS lookup failed"):
         weir.connect(database="app", user="app")
+
+
+def test_scram_iterations_are_those_of_the_setting(pgweir, single):
+    weir = pgweir(host=single, settings={"auth_type": "scram-sha-256", "scram_iterations": 5000})
+    with weir.connect(password="app-secret") as client:
+        assert client.value("SELECT 1") == "1"
+    with wire.Wire(weir.port, login=False) as client:
+        client.send(wire.startup({"user": "app", "database": "app"}))
+        client.sock.recv(1000)
+        first = b"n,,n=,r=abcdefghijklmnopqrstuvwx"
+        client.send(wire.message("p", b"SCRAM-SHA-256\0" + len(first).to_bytes(4, "big") + first))
+        assert client.sock.recv(1000).endswith(b",i=5000")
