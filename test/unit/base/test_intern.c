@@ -47,7 +47,7 @@ END_TEST
 START_TEST(test_many_strings_live_and_go)
 {
 	static const char *all[2000];
-	char text[16];
+	char text[32];
 
 	for (int i = 0; i < 2000; i++) {
 		snprintf(text, sizeof(text), "string %d", i);
