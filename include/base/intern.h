@@ -14,9 +14,6 @@ const char *intern_string_n(const char *s, size_t len);
 const char *intern_ref(const char *interned);
 void intern_unref(const char *interned);
 
-/* Points *slot at the shared form of `s` (NULL: nothing) and lets the old one go. */
-void intern_set(const char **slot, const char *s);
-
 /* Shared strings alive and their bytes, for SHOW MEM. */
 size_t intern_count(void);
 size_t intern_bytes(void);

@@ -57,11 +57,6 @@ static inline struct list_node *list_next(const struct list_node *node)
 	return node->next != &node->list->head ? node->next : NULL;
 }
 
-static inline struct list_node *list_prev(const struct list_node *node)
-{
-	return node->prev != &node->list->head ? node->prev : NULL;
-}
-
 /* Puts a node that is on no list behind `where`, a node of `list` or its head. */
 static inline void list_insert(struct list *list, struct list_node *where, struct list_node *node)
 {

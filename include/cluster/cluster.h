@@ -149,12 +149,6 @@ struct host *cluster_choose_any(struct cluster *cluster, const struct read_need 
 /* Whether its data satisfies the need, `seen` left aside; the primary's always does. */
 bool host_is_fresh_enough(const struct host *host, const struct read_need *need);
 
-/* Whether hosts have roles, so that statements can be split. */
-static inline bool cluster_is_monitored(const struct cluster *cluster)
-{
-	return cluster->monitored;
-}
-
 /*
  * Asks the primary and then the replicas at once, and tells the watchers (CLUSTER_FRESH) when a
  * replica became fresher.  For one time: who still waits then calls again.

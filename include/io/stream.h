@@ -47,9 +47,8 @@ extern const struct stream_transport stream_socket;
 
 /* Why a stream is not read from; read while no bit is set. */
 enum {
-	STREAM_HELD = 1,    /* by its owner */
-	STREAM_FULL = 2,    /* the destination of its bytes has too many queued */
-	STREAM_NO_ROOM = 4, /* the owner does not consume what was read */
+	STREAM_FULL = 1,    /* the destination of its bytes has too many queued */
+	STREAM_NO_ROOM = 2, /* the owner does not consume what was read */
 };
 
 /*
@@ -72,7 +71,7 @@ struct stream {
 	uint32_t out_bytes;
 	uint32_t want; /* the owner needs so many contiguous bytes */
 	int fd;
-	uint8_t paused; /* STREAM_HELD and so on */
+	uint8_t paused; /* STREAM_FULL and so on */
 	bool connecting : 1;
 	bool flush_queued : 1;
 	bool ready : 1;		/* became readable in this turn */
@@ -90,9 +89,6 @@ struct streams {
 	struct stream **flush_last;
 	struct batch *batch; /* sends of a turn in one system call, NULL: one by one */
 	uint32_t high_water; /* queued bytes at which a source is paused */
-	uint64_t sent_bytes;
-	uint64_t received_bytes;
-	uint64_t pauses; /* sources paused by a full destination */
 };
 
 /* `io_batch`: use io_uring where the kernel has it.  high_water in bytes. */
@@ -171,10 +167,6 @@ static inline bool stream_is_full(const struct stream *stream)
 {
 	return stream->source == stream && stream->source != NULL;
 }
-
-/* The owner wants no more input for now; allowed when held already. */
-void stream_hold(struct stream *stream);
-void stream_release(struct stream *stream);
 
 /* Takes all output of all streams to the kernel; the loop calls it. */
 void streams_flush(struct streams *streams);

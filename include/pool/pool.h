@@ -110,11 +110,7 @@ struct pool {
 	char *secret;		  /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
 	unsigned clients; /* that belong to it */
-	unsigned active_clients;
-	unsigned canceling_clients; /* cancel requests that wait for their connection */
-	struct list active;	    /* clients by state, the session layer's nodes */
 	unsigned servers;	    /* connections, those that carry cancels excluded */
-	uint16_t next_host;
 	struct pool_stats stats;
 	struct pool_stats averaged; /* counters at the beginning of the averaging period */
 	struct pool_stats averages; /* per second, or per event for times */

@@ -209,7 +209,6 @@ enum {
 	POOL_ACTIVE,
 	POOL_WAITING,
 	POOL_CANCELS,
-	POOL_WAITING_CANCELS,
 	POOL_MAXWAIT,
 	POOL_MAXWAIT_US,
 	POOL_MODE,
@@ -267,9 +266,6 @@ static void pool_value(struct cell *cell, const struct show_column *column, cons
 	case POOL_CANCELS:
 		cell_integer(cell, pool_count(pool, SERVER_CANCELING));
 		break;
-	case POOL_WAITING_CANCELS:
-		cell_integer(cell, pool->canceling_clients);
-		break;
 	case POOL_MAXWAIT:
 		cell_integer(cell, pool_max_wait(pool) / USEC_PER_SEC);
 		break;
@@ -318,7 +314,7 @@ static const struct show_column pool_columns[] = {
 	{ "cl_active", OID_INT4, pool_value, POOL_ACTIVE },
 	{ "cl_waiting", OID_INT4, pool_value, POOL_WAITING },
 	{ "cl_active_cancel_req", OID_INT4, pool_value, POOL_CANCELS },
-	{ "cl_waiting_cancel_req", OID_INT4, pool_value, POOL_WAITING_CANCELS },
+	{ "cl_waiting_cancel_req", OID_INT4, pool_value, POOL_ZERO },
 	{ "sv_active", OID_INT4, pool_servers, 1 << SERVER_LEASED },
 	{ "sv_active_cancel", OID_INT4, pool_servers, 1 << SERVER_CANCELING },
 	{ "sv_being_canceled", OID_INT4, pool_servers, 1 << SERVER_HELD },

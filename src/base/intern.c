@@ -86,14 +86,6 @@ void intern_unref(const char *interned)
 		map_done(&strings);
 }
 
-void intern_set(const char **slot, const char *s)
-{
-	const char *old = *slot;
-
-	*slot = s != NULL ? intern_string(s) : NULL;
-	intern_unref(old);
-}
-
 size_t intern_count(void)
 {
 	return strings.count;

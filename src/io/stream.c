@@ -103,7 +103,6 @@ static void block(struct stream *to, struct stream *from)
 		return;
 	to->source = from;
 	from->destination = to;
-	to->streams->pauses++;
 	pause_for(from, STREAM_FULL);
 }
 
@@ -241,7 +240,6 @@ static void read_input(struct stream *stream)
 	error = errno;
 	if (n > 0) {
 		stream->in->end += (uint32_t)n;
-		stream->streams->received_bytes += (uint64_t)n;
 		stream->large =
 			(uint32_t)n == room ? true : stream->large && (uint32_t)n > CHUNK_SMALL;
 		stream->owner->on_input(stream);
@@ -494,16 +492,6 @@ void stream_splice(struct stream *to, struct stream *from, uint32_t n)
 		block(to, from);
 }
 
-void stream_hold(struct stream *stream)
-{
-	pause_for(stream, STREAM_HELD);
-}
-
-void stream_release(struct stream *stream)
-{
-	resume_from(stream, STREAM_HELD);
-}
-
 static void wait_for_write(struct stream *stream)
 {
 	stream->write_blocked = true;
@@ -527,7 +515,6 @@ static void on_sent(void *who, ssize_t n)
 			return;
 		}
 	}
-	stream->streams->sent_bytes += (uint64_t)n;
 	stream->sent += (uint32_t)n;
 	stream->out_bytes -= (uint32_t)n;
 	left = (uint32_t)n;

@@ -280,7 +280,6 @@ struct pool *pool_get(struct database *database, const char *user)
 	pool->user = mem_string(user);
 	pool->serve.run = serve;
 	list_init(&pool->hosts);
-	list_init(&pool->active);
 	for (int i = 0; i < POOL_QUEUES; i++)
 		list_init(&pool->queues[i]);
 	deadlines_init(&pool->waits, loop, on_wait_timeout);

@@ -56,17 +56,6 @@ bool client_may_become(enum client_state from, enum client_state to)
 	return (moves[from] & TO(to)) != 0;
 }
 
-/* Pools count the clients that have a server (SHOW POOLS). */
-static void count_active(struct client *client, enum client_state from, enum client_state to)
-{
-	if (client_pool(client) == NULL)
-		return;
-	if (from == CLIENT_ACTIVE)
-		client_pool(client)->active_clients--;
-	if (to == CLIENT_ACTIVE)
-		client_pool(client)->active_clients++;
-}
-
 void client_become(struct client *client, enum client_state state, const char *cause)
 {
 	enum client_state old = client->state;
@@ -76,7 +65,6 @@ void client_become(struct client *client, enum client_state state, const char *c
 #endif
 	log_noise(client, "%s -> %s: %s", state_names[old], state_names[state], cause);
 	list_remove(&client->node);
-	count_active(client, old, state);
 	client->state = (uint8_t)state;
 	list_append(&states[state], &client->node);
 	timeouts_state_changed(client);
@@ -198,8 +186,6 @@ static void leave_pool(struct client *client)
 		loss_client_leaves(client, client_server(client));
 	if (pool == NULL)
 		return;
-	if (client->state == CLIENT_ACTIVE)
-		pool->active_clients--;
 	pool->clients--;
 	client->holder.pool = NULL;
 }

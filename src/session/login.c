@@ -336,16 +336,6 @@ static bool enters_console(struct client *client)
 	return true;
 }
 
-/* A plain secret's SCRAM form is kept with it between logins. */
-static struct scram_secret *derived_of(struct secret *secret)
-{
-	if (secret == NULL || secret->kind != SECRET_PLAIN)
-		return NULL;
-	if (secret->derived == NULL)
-		secret->derived = mem_zero(sizeof(*secret->derived));
-	return secret->derived;
-}
-
 static void begin_auth(struct client *client)
 {
 	struct client_login *login = client->login;
@@ -370,7 +360,7 @@ static void begin_auth(struct client *client)
 	}
 	writer_init_text(&writer, &packet);
 	step = verify_begin(&login->verify, method, login->user,
-			    secret != NULL ? secret->text : NULL, derived_of(secret), &writer);
+			    secret != NULL ? secret->text : NULL, secret != NULL ? secret_derived(secret) : NULL, &writer);
 	auth_step(client, step, &packet);
 }
 

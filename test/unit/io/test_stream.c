@@ -370,19 +370,6 @@ START_TEST(test_unread_bytes_come_first)
 }
 END_TEST
 
-START_TEST(test_held_stream_is_not_read)
-{
-	stream_hold(&s[0]);
-	stream_hold(&s[0]);
-	text_add_n(&fars[0].said, pattern, 10);
-	stream_readable(&s[0]);
-	ck_assert_int_eq(fars[0].inputs, 0);
-	stream_release(&s[0]);
-	stream_readable(&s[0]);
-	ck_assert_int_eq(fars[0].inputs, 1);
-}
-END_TEST
-
 START_TEST(test_farewell_is_sent_as_far_as_it_goes)
 {
 	stream_send(&s[0], pattern, 100000);
@@ -486,7 +473,6 @@ int main(void)
 	tcase_add_test(core, test_wanted_bytes_come_in_one_piece);
 	tcase_add_test(core, test_small_rest_takes_little_room);
 	tcase_add_test(core, test_unread_bytes_come_first);
-	tcase_add_test(core, test_held_stream_is_not_read);
 	tcase_add_test(core, test_farewell_is_sent_as_far_as_it_goes);
 	tcase_add_test(core, test_closed_streams_are_not_flushed);
 	tcase_add_test(core, test_batched_output_arrives_whole);
