@@ -210,6 +210,7 @@ static void walk_lists(struct show *show)
 	show_number(show, "dns_zones", 0);
 	show_number(show, "dns_queries", resolver_queries(pooler->resolver));
 	show_number(show, "dns_pending", 0);
+	show_number(show, "stream_pauses", pooler->streams.pauses);
 }
 
 static const struct show_column list_columns[] = {

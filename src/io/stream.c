@@ -103,6 +103,7 @@ static void block(struct stream *to, struct stream *from)
 		return;
 	to->source = from;
 	from->destination = to;
+	to->streams->pauses++;
 	pause_for(from, STREAM_FULL);
 }
 

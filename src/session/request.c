@@ -324,6 +324,8 @@ static void refuse_request(struct client *client, const char *sqlstate, const ch
 
 	client_become(client, CLIENT_IDLE, text);
 	client->request_at = 0;
+	client->must_write = false;
+	client->replays = 0;
 	client_error(client, sqlstate, "%s", text);
 	if (client->block == BLOCK_DEFERRED)
 		client->block = BLOCK_LOST;

@@ -89,7 +89,7 @@ def test_show_has_the_columns_of_pgbouncer(weir, name):
 def test_lists_have_the_rows_of_pgbouncer(weir):
     assert [row["list"] for row in weir.admin("SHOW LISTS")] == (
         "databases users peers pools peer_pools free_clients used_clients login_clients "
-        "free_servers used_servers dns_names dns_zones dns_queries dns_pending").split()
+        "free_servers used_servers dns_names dns_zones dns_queries dns_pending stream_pauses").split()
 
 
 def test_show_pools_counts_clients_and_servers(weir):

@@ -152,7 +152,7 @@ START_TEST(test_output_leaves_at_the_end_of_the_turn)
 	ck_assert_uint_eq(fars[0].heard.len, 0);
 	loop_end_turn(&loop);
 	ck_heard(0, 30);
-	ck_assert_uint_eq(streams.sent_bytes, 30);
+	ck_assert_uint_eq(s[0].sent, 30);
 	ck_assert_uint_eq(s[0].out_bytes, 0);
 	ck_assert_ptr_null(s[0].out_first);
 }
