@@ -89,7 +89,7 @@ struct streams {
 	struct stream **flush_last;
 	struct batch *batch; /* sends of a turn in one system call, NULL: one by one */
 	uint32_t high_water; /* queued bytes at which a source is paused */
-	uint64_t pauses;       /* sources paused by a full destination */
+	uint64_t pauses;     /* sources paused by a full destination */
 };
 
 /* `io_batch`: use io_uring where the kernel has it.  high_water in bytes. */

@@ -110,7 +110,7 @@ struct pool {
 	char *secret;		  /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
 	unsigned clients; /* that belong to it */
-	unsigned servers;	    /* connections, those that carry cancels excluded */
+	unsigned servers; /* connections, those that carry cancels excluded */
 	struct pool_stats stats;
 	struct pool_stats averaged; /* counters at the beginning of the averaging period */
 	struct pool_stats averages; /* per second, or per event for times */
@@ -139,8 +139,11 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
  */
 struct server *pool_lease(struct holder *holder);
 
-/* Leaves the queue; nothing happens if it does not wait. */
-void pool_stop_waiting(struct holder *holder);
+/*
+ * The same without queueing, whoever waits: for the queue.  When there is none to be had, *best is
+ * the host where a new connection would serve the need, or NULL.
+ */
+struct server *pool_try(struct holder *holder, struct pool_host **best);
 
 /*
  * Gives a server back: the last ReadyForQuery said I and nothing is owed.  It becomes idle, does
@@ -150,12 +153,6 @@ void pool_return(struct server *server);
 
 /* A server finished logging in, its chores, or its wait for a cancel: it may be leased. */
 void pool_server_ready(struct server *server);
-
-/*
- * A server could not be had: no other is tried for a while.  If the server refused us (`final`),
- * or there is no other host to wait for, those who wait are refused with this error.
- */
-void pool_connect_failed(struct server *server, const char *sqlstate, const char *text, bool final);
 
 /* Takes a server out of its holder's hands; it must be closed or given back next. */
 void pool_detach(struct server *server);
@@ -178,8 +175,11 @@ void pool_close_idle(struct pool *pool, const char *why);
 /* Servers in a state, over all hosts. */
 unsigned pool_count(const struct pool *pool, enum server_state state);
 
-/* How long the longest waiting holder has waited, in microseconds. */
-usec_t pool_max_wait(const struct pool *pool);
+/* Servers on a host that are there or will be, without carriers of cancel requests. */
+unsigned pool_host_servers(const struct pool_host *at);
+
+/* Those of them that connect or log in. */
+unsigned pool_host_unready(const struct pool_host *at);
 
 /* Brings hosts and settings up to date after a reload or a change in the cluster. */
 void pool_refresh(struct pool *pool);

@@ -9,6 +9,7 @@
 #include "conf/mask.h"
 #include "pool/database.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "session/client.h"
 
 static unsigned console_clients(void)
@@ -267,10 +268,10 @@ static void pool_value(struct cell *cell, const struct show_column *column, cons
 		cell_integer(cell, pool_count(pool, SERVER_CANCELING));
 		break;
 	case POOL_MAXWAIT:
-		cell_integer(cell, pool_max_wait(pool) / USEC_PER_SEC);
+		cell_integer(cell, queue_longest_wait(pool) / USEC_PER_SEC);
 		break;
 	case POOL_MAXWAIT_US:
-		cell_integer(cell, pool_max_wait(pool) % USEC_PER_SEC);
+		cell_integer(cell, queue_longest_wait(pool) % USEC_PER_SEC);
 		break;
 	case POOL_MODE:
 		cell_setting(cell, "pool_mode", &pool->settings);

@@ -9,6 +9,7 @@
 #include "auth/answer.h"
 #include "base/intern.h"
 #include "base/mem.h"
+#include "pool/connects.h"
 #include "pool/database.h"
 #include "pool/pool.h"
 #include "pool/server.h"
@@ -86,8 +87,8 @@ void login_begin(struct server *server)
 /* It speaks nonsense: left alone for a while, or it would be asked again at once, for ever. */
 static void break_login(struct server *server, const char *why)
 {
-	pool_connect_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
-			    "server broke the protocol during login", false);
+	connects_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
+			"server broke the protocol during login", false);
 	server_close(server, why);
 }
 
@@ -104,7 +105,7 @@ static void take_authentication(struct server *server, const struct message *mes
 	case AUTH_ELSEWHERE:
 		snprintf(why, sizeof(why), "server login failed: %s", answer->reason);
 		log_warn(server, "%s", why);
-		pool_connect_failed(server, SQLSTATE_INVALID_AUTHORIZATION, why, true);
+		connects_failed(server, SQLSTATE_INVALID_AUTHORIZATION, why, true);
 		server_close(server, why);
 		break;
 	case AUTH_OK:
@@ -169,7 +170,7 @@ static void take_error(struct server *server, const struct message *message)
 		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
 	log_warn(server, "server login failed: %s %s (%s)", fields.severity, fields.message,
 		 fields.sqlstate);
-	pool_connect_failed(server, fields.sqlstate, fields.message, !passing);
+	connects_failed(server, fields.sqlstate, fields.message, !passing);
 	snprintf(why, sizeof(why), "login failed: %s", fields.message);
 	server_close(server, why);
 }

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The servers for one (database, user), and those who wait for one.
- *
- * There is one place of waiting: two queues, for those who need the primary and for the others,
- * so that reads go on while writes are held.  Within a queue who came first is served first, as
- * far as its need allows.  Whatever may end a wait posts the task `serve`.
+ * The servers for one (database, user): its life, its hosts, leases and returns.  Who waits is in
+ * pool/queue, what is opened in pool/connects.  Whatever may end a wait posts the task `serve`.
  */
 #include "pool/pool.h"
 
@@ -15,11 +12,10 @@
 
 #include "base/mem.h"
 #include "pool/choice.h"
+#include "pool/connects.h"
 #include "pool/database.h"
+#include "pool/queue.h"
 #include "proto/error.h"
-
-/* Connections of a pool to one host that are under way at a time. */
-#define CONNECTS_MAX 8
 
 static void serve(struct task *task);
 
@@ -44,8 +40,7 @@ unsigned pool_count(const struct pool *pool, enum server_state state)
 	return count;
 }
 
-/* Those that are there or will be, without carriers of cancel requests. */
-static unsigned host_servers(const struct pool_host *at)
+unsigned pool_host_servers(const struct pool_host *at)
 {
 	unsigned count = 0;
 
@@ -55,7 +50,7 @@ static unsigned host_servers(const struct pool_host *at)
 	return count;
 }
 
-static unsigned host_unready(const struct pool_host *at)
+unsigned pool_host_unready(const struct pool_host *at)
 {
 	return at->servers[SERVER_CONNECTING].count + at->servers[SERVER_LOGIN].count;
 }
@@ -73,7 +68,7 @@ static void on_connect_timeout(struct deadlines *deadlines, struct list_node *no
 	}
 	if (server->state != SERVER_CHORES) {
 		host_evidence(server->at->host, EVIDENCE_CONNECT_TIMEOUT);
-		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, "connect timeout", false);
+		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, "connect timeout", false);
 	}
 	server_close(server,
 		     server->state == SERVER_CHORES ? "test query timeout" : "connect timeout");
@@ -110,7 +105,7 @@ static void on_idle_timeout(struct deadlines *deadlines, struct list_node *node)
 	(void)deadlines;
 	if (is_too_old(server))
 		server_close(server, "server lifetime over");
-	else if ((int)host_servers(server->at) > server->pool->settings.min_pool_size)
+	else if ((int)pool_host_servers(server->at) > server->pool->settings.min_pool_size)
 		server_close(server, "server idle timeout");
 	else
 		set_idle_deadline(server);
@@ -120,78 +115,6 @@ static void on_retry(struct deadlines *deadlines, struct list_node *node)
 {
 	(void)deadlines;
 	pool_wake(deadline_entry(node, struct pool_host, retry)->pool);
-}
-
-/* When a holder is told that it waits; INT64_MAX: not, or it was. */
-static usec_t notice_at(const struct holder *holder)
-{
-	usec_t delay = holder->pool->settings.query_wait_notify;
-
-	return delay > 0 && !holder->notified ? holder->wait_since + delay : INT64_MAX;
-}
-
-/* A read waits a moment for a replica, if need be; after that as long as everybody. */
-static void set_wait_deadline(struct holder *holder)
-{
-	struct pool *pool = holder->pool;
-	usec_t timeout = holder->need.any_age ? pool->settings.client_login_timeout
-					      : pool->settings.query_wait_timeout;
-	usec_t at = INT64_MAX;
-
-	if (holder->need.patient)
-		at = holder->wait_since + NEED_PATIENCE_USEC;
-	else if (timeout > 0)
-		at = holder->wait_since + timeout;
-	if (notice_at(holder) < at)
-		at = notice_at(holder);
-	if (at != INT64_MAX)
-		deadline_set(&pool->waits, &holder->deadline, at);
-}
-
-static bool tells_of_wait(struct holder *holder)
-{
-	if (clock_now() < notice_at(holder))
-		return false;
-	holder->notified = true;
-	if (holder->calls->waits != NULL)
-		holder->calls->waits(holder);
-	set_wait_deadline(holder);
-	return true;
-}
-
-/* No replica became fresh enough in the moment that the read had: it falls back. */
-static bool loses_patience(struct holder *holder)
-{
-	struct pool *pool = holder->pool;
-
-	if (!holder->need.patient)
-		return false;
-	holder->need.patient = false;
-	pool->impatient_until = clock_now() + USEC_PER_SEC;
-	set_wait_deadline(holder);
-	pool_wake(pool);
-	return true;
-}
-
-static void on_wait_timeout(struct deadlines *deadlines, struct list_node *node)
-{
-	struct holder *holder = deadline_entry(node, struct holder, deadline);
-	struct pool *pool = holder->pool;
-	char text[256];
-
-	(void)deadlines;
-	if (tells_of_wait(holder) || loses_patience(holder))
-		return;
-	if (holder->need.any_age)
-		snprintf(text, sizeof(text), "client_login_timeout (server down)");
-	else if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
-		 cluster_primary(pool->database->cluster) == NULL)
-		snprintf(text, sizeof(text), "query_wait_timeout: %s",
-			 cluster_why_no_primary(pool->database->cluster));
-	else
-		snprintf(text, sizeof(text), "query_wait_timeout");
-	pool_stop_waiting(holder);
-	holder->calls->refused(holder, true, SQLSTATE_QUERY_CANCELED, text);
 }
 
 static struct pool_host *host_add(struct pool *pool, struct host *host)
@@ -249,7 +172,7 @@ static void refresh_hosts(struct pool *pool)
 			      at->host->cluster != pool->database->cluster;
 		if (at->removed)
 			close_idle_at(at, "host removed from the configuration");
-		if (at->removed && host_servers(at) + at->servers[SERVER_CANCELING].count == 0)
+		if (at->removed && pool_host_servers(at) + at->servers[SERVER_CANCELING].count == 0)
 			host_free(at);
 	}
 }
@@ -282,7 +205,7 @@ struct pool *pool_get(struct database *database, const char *user)
 	list_init(&pool->hosts);
 	for (int i = 0; i < POOL_QUEUES; i++)
 		list_init(&pool->queues[i]);
-	deadlines_init(&pool->waits, loop, on_wait_timeout);
+	deadlines_init(&pool->waits, loop, queue_on_timeout);
 	deadlines_init(&pool->connects, loop, on_connect_timeout);
 	deadlines_init(&pool->idles, loop, on_idle_timeout);
 	deadlines_init(&pool->retries, loop, on_retry);
@@ -380,11 +303,6 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
 }
 
 /* ---- leases ---- */
-
-static int queue_of(const struct need *need)
-{
-	return need->kind == NEED_WRITE ? 0 : 1;
-}
 
 static void attach(struct server *server, struct holder *holder)
 {
@@ -495,43 +413,35 @@ static void want_on_chosen(struct pool *pool, const struct need *need, const str
 			   struct pool_host *best)
 {
 	if (need->kind != NEED_READ || best == NULL || best == server->at || best->wanted != 0 ||
-	    host_unready(best) != 0 || !database_is_split(pool->database))
+	    pool_host_unready(best) != 0 || !database_is_split(pool->database))
 		return;
 	best->wanted = 1;
 	pool_wake(pool);
 }
 
+struct server *pool_try(struct holder *holder, struct pool_host **best)
+{
+	struct server *server = find_server(holder->pool, &holder->need, best);
+
+	if (server == NULL)
+		return NULL;
+	want_on_chosen(holder->pool, &holder->need, server, *best);
+	attach(server, holder);
+	return server;
+}
+
 struct server *pool_lease(struct holder *holder)
 {
 	struct pool *pool = holder->pool;
-	struct list *queue = &pool->queues[queue_of(&holder->need)];
+	struct server *server = NULL;
 	struct pool_host *best;
 
 	assert(holder->server == NULL && holder->wait_since == 0);
-	if (list_is_empty(queue) && may_lease(pool)) {
-		struct server *server = find_server(pool, &holder->need, &best);
-
-		if (server != NULL) {
-			want_on_chosen(pool, &holder->need, server, best);
-			attach(server, holder);
-			return server;
-		}
-	}
-	holder->wait_since = clock_now();
-	holder->notified = false;
-	list_append(queue, &holder->node);
-	set_wait_deadline(holder);
-	pool_wake(pool);
-	return NULL;
-}
-
-void pool_stop_waiting(struct holder *holder)
-{
-	if (!list_has(&holder->node))
-		return;
-	list_remove(&holder->node);
-	deadline_clear(&holder->deadline);
-	holder->wait_since = 0;
+	if (may_lease(pool) && queue_is_empty(pool, &holder->need))
+		server = pool_try(holder, &best);
+	if (server == NULL)
+		queue_join(holder);
+	return server;
 }
 
 bool pool_server_meets(const struct server *server, const struct need *need)
@@ -551,7 +461,7 @@ static void rest(struct server *server, const char *cause)
 	server_become(server, SERVER_IDLE, cause);
 	server->used_at = clock_now();
 	set_idle_deadline(server);
-	if (pool->queues[0].count + pool->queues[1].count != 0)
+	if (queue_has_waiters(pool))
 		pool_wake(pool);
 	pooler_has_room(pool->database->pooler);
 }
@@ -594,18 +504,12 @@ void pool_return(struct server *server)
 	}
 }
 
-static void forget_failure(struct pool *pool)
-{
-	free(pool->failure);
-	pool->failure = NULL;
-}
-
 void pool_server_ready(struct server *server)
 {
 	const char *why = why_to_close(server);
 
 	deadline_clear(&server->deadline);
-	forget_failure(server->pool);
+	connects_forget_failure(server->pool);
 	if (why != NULL && server->state != SERVER_LOGIN)
 		server_close(server, why);
 	else
@@ -613,266 +517,18 @@ void pool_server_ready(struct server *server)
 	pool_wake(server->pool);
 }
 
-/* ---- those who wait ---- */
-
-/*
- * The limits that a pool shares with others: their idle servers make room for those who wait
- * here, but not for min_pool_size, or two pools would close each other's in turn.
- */
-static bool has_room(struct pool *pool)
-{
-	const struct settings *settings = &pool->settings;
-	struct pooler *pooler = pool->database->pooler;
-	bool waits = pool->queues[0].count + pool->queues[1].count != 0;
-
-	if (settings->max_user_connections > 0 &&
-	    pooler_user(pooler, pool->user)->servers >= (unsigned)settings->max_user_connections &&
-	    !(waits && pooler_evict(pooler, pool->user)))
-		pooler->crowded |= waits;
-	else if (settings->max_db_connections > 0 &&
-		 pool->database->servers >= (unsigned)settings->max_db_connections &&
-		 !(waits && database_evict(pool->database)))
-		pooler->crowded |= waits;
-	else
-		return true;
-	return false;
-}
-
-/* Its name is being looked up for the first time: the cluster tells when that is done. */
-static bool awaits_address(const struct pool_host *at)
-{
-	return host_address(at->host) == NULL && at->host->cause != CAUSE_UNRESOLVED;
-}
-
-/* Room for one more: the limits of the pool, of the database, of the user. */
-static bool may_connect(struct pool_host *at, usec_t longest_wait)
-{
-	struct pool *pool = at->pool;
-	const struct settings *settings = &pool->settings;
-	unsigned have = database_is_split(pool->database) ? host_servers(at) : pool->servers;
-	unsigned limit = (unsigned)settings->default_pool_size;
-
-	if (at->removed || clock_now() < at->retry_at || host_unready(at) >= CONNECTS_MAX ||
-	    awaits_address(at))
-		return false;
-	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
-		limit += (unsigned)settings->reserve_pool_size;
-	if (settings->default_pool_size > 0 && have >= limit)
-		return false;
-	return has_room(pool);
-}
-
-static void set_retry(struct pool_host *at, usec_t moment)
-{
-	if (!list_has(&at->retry.node) || at->retry.at > moment)
-		deadline_set(&at->pool->retries, &at->retry, moment);
-}
-
-/* Opens what those in the queues would use, beyond what is already on its way. */
-static void connect_wanted(struct pool *pool)
-{
-	usec_t longest = pool_max_wait(pool);
-
-	list_for_each(&pool->hosts, node, after) {
-		struct pool_host *at = list_entry(node, struct pool_host, node);
-		unsigned coming = host_unready(at) + at->servers[SERVER_CHORES].count;
-
-		for (; at->wanted > coming && may_connect(at, longest); coming++)
-			if (server_connect(at) == NULL)
-				break;
-		if (at->wanted > coming && clock_now() < at->retry_at)
-			set_retry(at, at->retry_at);
-		else if (at->wanted > 0 && pool->settings.reserve_pool_size > 0 &&
-			 longest < pool->settings.reserve_pool_timeout)
-			set_retry(at, clock_now() + pool->settings.reserve_pool_timeout - longest);
-		at->wanted = 0;
-	}
-}
-
-/* Keeps min_pool_size servers while there is somebody to use them. */
-static void keep_minimum(struct pool *pool)
-{
-	bool used = pool->clients > 0 || pool->database->entry->user[0] != '\0';
-
-	if (!used || pool->settings.min_pool_size <= 0 || !may_lease(pool))
-		return;
-	list_for_each(&pool->hosts, node, after) {
-		struct pool_host *at = list_entry(node, struct pool_host, node);
-
-		if (host_servers(at) < (unsigned)pool->settings.min_pool_size &&
-		    choice_host_is_useful(at) && at->wanted == 0)
-			at->wanted = (unsigned)pool->settings.min_pool_size - host_servers(at) +
-				     host_unready(at);
-	}
-}
-
-static void refuse_no_replica(struct holder *holder)
-{
-	char text[160];
-
-	snprintf(text, sizeof(text),
-		 "no replica of cluster %s is up and fresh enough (max_replica_lag)",
-		 holder->pool->database->cluster->name);
-	pool_stop_waiting(holder);
-	holder->calls->refused(holder, false, SQLSTATE_CANNOT_CONNECT_NOW, text);
-}
-
-/* Serves the first in a queue who can be; false if nobody can. */
-static bool serve_queue(struct pool *pool, int number)
-{
-	bool any = false;
-
-	list_for_each(&pool->queues[number], node, after) {
-		struct holder *holder = list_entry(node, struct holder, node);
-		struct pool_host *best;
-		struct server *server = find_server(pool, &holder->need, &best);
-
-		if (server != NULL) {
-			usec_t since = holder->wait_since;
-
-			want_on_chosen(pool, &holder->need, server, best);
-			pool_stop_waiting(holder);
-			holder->wait_since = since;
-			attach(server, holder);
-			holder->calls->leased(holder, server);
-			any = true;
-		} else if (best != NULL) {
-			best->wanted++;
-			if (number == 0 && best->wanted > CONNECTS_MAX)
-				break; /* all who follow need the same */
-		} else if (holder->need.kind == NEED_READ &&
-			   holder->need.fallback == FALLBACK_ERROR) {
-			refuse_no_replica(holder);
-		} else if (number == 0) {
-			break;
-		}
-	}
-	return any;
-}
-
-static void refuse_all(struct pool *pool, const char *sqlstate, const char *text)
-{
-	for (int i = 0; i < POOL_QUEUES; i++) {
-		struct list_node *node;
-
-		while ((node = list_first(&pool->queues[i])) != NULL) {
-			struct holder *holder = list_entry(node, struct holder, node);
-
-			pool_stop_waiting(holder);
-			holder->calls->refused(holder, true, sqlstate, text);
-		}
-	}
-}
-
-/* Whether some server works, so that those who wait have something to wait for. */
-static bool has_working_server(const struct pool *pool)
-{
-	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
-		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) !=
-	       0;
-}
-
-static void remember_failure(struct pool *pool, const char *sqlstate, const char *text)
-{
-	char why[320];
-
-	snprintf(why, sizeof(why),
-		 "server login has been failing, cached error: %s (server_login_retry)", text);
-	forget_failure(pool);
-	pool->failure = mem_string(why);
-	memcpy(pool->failure_state, sqlstate, sizeof(pool->failure_state) - 1);
-}
-
-/*
- * A plain entry whose only host refused us lately: who comes now is told why at once, rather than
- * after server_login_retry.
- */
-static bool is_failing(const struct pool *pool)
-{
-	if (pool->failure == NULL || database_is_split(pool->database) || has_working_server(pool))
-		return false;
-	list_for_each(&pool->hosts, node, after) {
-		const struct pool_host *at = list_entry(node, struct pool_host, node);
-
-		if (!at->removed && (clock_now() >= at->retry_at || host_unready(at) != 0))
-			return false;
-	}
-	return true;
-}
-
-/*
- * The queues take turns by who waits longest at their head, so that reads that fall back to the
- * primary do not overtake writes for ever.
- */
+/* Something may end a wait, or call for connections. */
 static void serve(struct task *task)
 {
 	struct pool *pool = list_entry(task, struct pool, serve);
-	int first = 0;
 
 	if (!may_lease(pool))
 		return;
 	refresh_hosts(pool);
-	if (is_failing(pool))
-		refuse_all(pool, pool->failure_state, pool->failure);
-	if (pool->queues[0].count != 0 && pool->queues[1].count != 0) {
-		struct holder *a = list_entry(list_first(&pool->queues[0]), struct holder, node);
-		struct holder *b = list_entry(list_first(&pool->queues[1]), struct holder, node);
-
-		first = a->wait_since <= b->wait_since ? 0 : 1;
-	}
-	serve_queue(pool, first);
-	serve_queue(pool, 1 - first);
-	keep_minimum(pool);
-	connect_wanted(pool);
-}
-
-usec_t pool_max_wait(const struct pool *pool)
-{
-	usec_t longest = 0;
-
-	for (int i = 0; i < POOL_QUEUES; i++) {
-		struct list_node *node = list_first(&pool->queues[i]);
-
-		if (node != NULL) {
-			usec_t wait =
-				clock_now() - list_entry(node, struct holder, node)->wait_since;
-
-			longest = wait > longest ? wait : longest;
-		}
-	}
-	return longest;
-}
-
-static bool another_host_may_do(const struct pool_host *failed)
-{
-	list_for_each(&failed->pool->hosts, node, after) {
-		struct pool_host *at = list_entry(node, struct pool_host, node);
-
-		if (at != failed && !at->removed && clock_now() >= at->retry_at)
-			return true;
-	}
-	return false;
-}
-
-void pool_connect_failed(struct server *server, const char *sqlstate, const char *text, bool final)
-{
-	struct pool *pool = server->pool;
-
-	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
-	set_retry(server->at, server->at->retry_at);
-	pool_wake(pool);
-	if (has_working_server(pool))
-		return;
-	if (final) {
-		remember_failure(pool, sqlstate, text);
-		refuse_all(pool, sqlstate, text);
-		return;
-	}
-	if (database_is_split(pool->database) || another_host_may_do(server->at) ||
-	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
-		return;
-	remember_failure(pool, SQLSTATE_CONNECTION_FAILURE, text);
-	refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, pool->failure);
+	if (connects_are_failing(pool))
+		queue_refuse_all(pool, pool->failure_state, pool->failure);
+	queue_serve(pool);
+	connects_open(pool);
 }
 
 /* ---- the operator, and the cluster ---- */

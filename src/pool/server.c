@@ -13,6 +13,7 @@
 
 #include "base/slab.h"
 #include "io/socket.h"
+#include "pool/connects.h"
 #include "pool/database.h"
 #include "pool/login.h"
 #include "pool/pool.h"
@@ -237,7 +238,7 @@ static void take_own_error(struct server *server, const struct error_fields *fie
 		return;
 	}
 	server_close(server, "connect_query failed");
-	pool_connect_failed(server, fields->sqlstate, fields->message, false);
+	connects_failed(server, fields->sqlstate, fields->message, false);
 }
 
 /* Replies to our own queries; an error among them costs the connection. */
@@ -379,13 +380,13 @@ static void on_closed(struct stream *stream, int error)
 		snprintf(why, sizeof(why), "connect failed: %s", strerror(error));
 		host_evidence(server->at->host, error == ETIMEDOUT ? EVIDENCE_CONNECT_TIMEOUT
 								   : EVIDENCE_CONNECT_REFUSED);
-		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
 		server_close(server, why);
 		break;
 	case SERVER_LOGIN:
 		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
-		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE,
-				    "server closed the connection during login", false);
+		connects_failed(server, SQLSTATE_CONNECTION_FAILURE,
+				"server closed the connection during login", false);
 		server_close(server, closing_text(error, why, sizeof(why)));
 		break;
 	case SERVER_CANCELING:
@@ -461,7 +462,7 @@ struct server *server_connect(struct pool_host *at)
 
 	if (!begin_connect(server, why, sizeof(why))) {
 		log_warn(server, "%s", why);
-		pool_connect_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
 		remove_unborn(server);
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "pool/queue.h"
 #include "proto/error.h"
 #include "session/client.h"
 
@@ -132,7 +133,7 @@ void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint3
 	}
 	if (target->state == CLIENT_WAITING) {
 		/* Nothing runs yet: the wait itself is what the user wants to end. */
-		pool_stop_waiting(&target->holder);
+		queue_leave(&target->holder);
 		target->holder.calls->refused(&target->holder, false, SQLSTATE_QUERY_CANCELED,
 					      "canceling statement due to user request");
 	} else if (client_server(target) != NULL && target->request_at != 0 &&

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "pool/queue.h"
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "session/cancel.h"
@@ -181,7 +182,7 @@ static void leave_pool(struct client *client)
 {
 	struct pool *pool = client_pool(client);
 
-	pool_stop_waiting(&client->holder);
+	queue_leave(&client->holder);
 	if (client_server(client) != NULL)
 		loss_client_leaves(client, client_server(client));
 	if (pool == NULL)

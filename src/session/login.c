@@ -360,7 +360,8 @@ static void begin_auth(struct client *client)
 	}
 	writer_init_text(&writer, &packet);
 	step = verify_begin(&login->verify, method, login->user,
-			    secret != NULL ? secret->text : NULL, secret != NULL ? secret_derived(secret) : NULL, &writer);
+			    secret != NULL ? secret->text : NULL,
+			    secret != NULL ? secret_derived(secret) : NULL, &writer);
 	auth_step(client, step, &packet);
 }
 

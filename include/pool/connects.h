@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_CONNECTS_H
+#define PGWEIR_POOL_CONNECTS_H
+
+#include <stdbool.h>
+
+#include "pool/pool.h"
+
+/* Connections of a pool to one host that are under way at a time. */
+#define CONNECTS_MAX 8
+
+/*
+ * Opens what those who wait would use (pool_host.wanted) and what min_pool_size asks for, as far
+ * as the limits of the pool, the database and the user allow.
+ */
+void connects_open(struct pool *pool);
+
+/*
+ * A server could not be had: no other is tried for a while.  If the server refused us (`final`),
+ * or there is no other host to wait for, those who wait are refused with this error.
+ */
+void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final);
+
+/*
+ * Whether a plain entry's hosts refused us lately and nothing works: who comes now is told
+ * pool->failure at once, rather than after server_login_retry.
+ */
+bool connects_are_failing(const struct pool *pool);
+
+/* A server works: the last failure is over. */
+void connects_forget_failure(struct pool *pool);
+
+#endif

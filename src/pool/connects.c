@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections that a pool opens: how many, where, within which limits; and what follows when they
+ * fail.
+ */
+#include "pool/connects.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pool/choice.h"
+#include "pool/database.h"
+#include "pool/queue.h"
+#include "proto/error.h"
+
+/*
+ * The limits that a pool shares with others: their idle servers make room for those who wait
+ * here, but not for min_pool_size, or two pools would close each other's in turn.
+ */
+static bool has_room(struct pool *pool)
+{
+	const struct settings *settings = &pool->settings;
+	struct pooler *pooler = pool->database->pooler;
+	bool waits = queue_has_waiters(pool);
+
+	if (settings->max_user_connections > 0 &&
+	    pooler_user(pooler, pool->user)->servers >= (unsigned)settings->max_user_connections &&
+	    !(waits && pooler_evict(pooler, pool->user)))
+		pooler->crowded |= waits;
+	else if (settings->max_db_connections > 0 &&
+		 pool->database->servers >= (unsigned)settings->max_db_connections &&
+		 !(waits && database_evict(pool->database)))
+		pooler->crowded |= waits;
+	else
+		return true;
+	return false;
+}
+
+/* Its name is being looked up for the first time: the cluster tells when that is done. */
+static bool awaits_address(const struct pool_host *at)
+{
+	return host_address(at->host) == NULL && at->host->cause != CAUSE_UNRESOLVED;
+}
+
+/* Room for one more: the limits of the pool, of the database, of the user. */
+static bool may_connect(struct pool_host *at, usec_t longest_wait)
+{
+	struct pool *pool = at->pool;
+	const struct settings *settings = &pool->settings;
+	unsigned have = database_is_split(pool->database) ? pool_host_servers(at) : pool->servers;
+	unsigned limit = (unsigned)settings->default_pool_size;
+
+	if (at->removed || clock_now() < at->retry_at || pool_host_unready(at) >= CONNECTS_MAX ||
+	    awaits_address(at))
+		return false;
+	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
+		limit += (unsigned)settings->reserve_pool_size;
+	if (settings->default_pool_size > 0 && have >= limit)
+		return false;
+	return has_room(pool);
+}
+
+static void set_retry(struct pool_host *at, usec_t moment)
+{
+	if (!list_has(&at->retry.node) || at->retry.at > moment)
+		deadline_set(&at->pool->retries, &at->retry, moment);
+}
+
+/* Opens what those in the queues would use, beyond what is already on its way. */
+static void connect_wanted(struct pool *pool)
+{
+	usec_t longest = queue_longest_wait(pool);
+
+	list_for_each(&pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+		unsigned coming = pool_host_unready(at) + at->servers[SERVER_CHORES].count;
+
+		for (; at->wanted > coming && may_connect(at, longest); coming++)
+			if (server_connect(at) == NULL)
+				break;
+		if (at->wanted > coming && clock_now() < at->retry_at)
+			set_retry(at, at->retry_at);
+		else if (at->wanted > 0 && pool->settings.reserve_pool_size > 0 &&
+			 longest < pool->settings.reserve_pool_timeout)
+			set_retry(at, clock_now() + pool->settings.reserve_pool_timeout - longest);
+		at->wanted = 0;
+	}
+}
+
+/* Keeps min_pool_size servers while there is somebody to use them. */
+static void keep_minimum(struct pool *pool)
+{
+	bool used = pool->clients > 0 || pool->database->entry->user[0] != '\0';
+
+	if (!used || pool->settings.min_pool_size <= 0)
+		return;
+	list_for_each(&pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (pool_host_servers(at) < (unsigned)pool->settings.min_pool_size &&
+		    choice_host_is_useful(at) && at->wanted == 0)
+			at->wanted = (unsigned)pool->settings.min_pool_size -
+				     pool_host_servers(at) + pool_host_unready(at);
+	}
+}
+
+void connects_open(struct pool *pool)
+{
+	keep_minimum(pool);
+	connect_wanted(pool);
+}
+
+/* Whether some server works, so that those who wait have something to wait for. */
+static bool has_working_server(const struct pool *pool)
+{
+	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
+		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) !=
+	       0;
+}
+
+void connects_forget_failure(struct pool *pool)
+{
+	free(pool->failure);
+	pool->failure = NULL;
+}
+
+static void remember_failure(struct pool *pool, const char *sqlstate, const char *text)
+{
+	char why[320];
+
+	snprintf(why, sizeof(why),
+		 "server login has been failing, cached error: %s (server_login_retry)", text);
+	connects_forget_failure(pool);
+	pool->failure = mem_string(why);
+	memcpy(pool->failure_state, sqlstate, sizeof(pool->failure_state) - 1);
+}
+
+/*
+ * A plain entry whose only host refused us lately: who comes now is told why at once, rather than
+ * after server_login_retry.
+ */
+bool connects_are_failing(const struct pool *pool)
+{
+	if (pool->failure == NULL || database_is_split(pool->database) || has_working_server(pool))
+		return false;
+	list_for_each(&pool->hosts, node, after) {
+		const struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (!at->removed && (clock_now() >= at->retry_at || pool_host_unready(at) != 0))
+			return false;
+	}
+	return true;
+}
+
+static bool another_host_may_do(const struct pool_host *failed)
+{
+	list_for_each(&failed->pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (at != failed && !at->removed && clock_now() >= at->retry_at)
+			return true;
+	}
+	return false;
+}
+
+void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final)
+{
+	struct pool *pool = server->pool;
+
+	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
+	set_retry(server->at, server->at->retry_at);
+	pool_wake(pool);
+	if (has_working_server(pool))
+		return;
+	if (final) {
+		remember_failure(pool, sqlstate, text);
+		queue_refuse_all(pool, sqlstate, text);
+		return;
+	}
+	if (database_is_split(pool->database) || another_host_may_do(server->at) ||
+	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
+		return;
+	remember_failure(pool, SQLSTATE_CONNECTION_FAILURE, text);
+	queue_refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, pool->failure);
+}
