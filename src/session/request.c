@@ -295,11 +295,25 @@ static bool takes_input(const struct client *client)
 	       (server == NULL || !pending_is_full(&server->pending));
 }
 
+/* What was taken last may be owed nothing, like the rest of a COPY that failed. */
+static void rest(struct client *client)
+{
+	if (client->state == CLIENT_ACTIVE && !request_holds_server(client) &&
+	    !keeps_session(client))
+		give_back(client);
+}
+
 void request_run(struct client *client)
 {
-	while (takes_input(client))
-		if (take(client) != STEP_NEXT)
+	while (takes_input(client)) {
+		enum step step = take(client);
+
+		if (step == STEP_GONE)
 			return;
+		if (step == STEP_WAIT)
+			break;
+	}
+	rest(client);
 }
 
 void request_leased(struct holder *holder, struct server *server)

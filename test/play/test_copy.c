@@ -99,6 +99,22 @@ START_TEST(test_copy_in_that_the_server_gives_up)
 }
 END_TEST
 
+/* The answer comes in the middle of a message that the server ignores: then the server is free. */
+START_TEST(test_copy_in_that_ends_inside_of_a_message)
+{
+	begin();
+	says(client, "Q{copy t from stdin}");
+	server = server_on(PRIMARY);
+	says(server, "G");
+	says_part(client, "d{#5000} c", 1000);
+	says(server, "E{22P02} Z{I}");
+	hears(client, "G E{22P02} Z{I}");
+	says_rest(client);
+	heard(server);
+	check_free();
+}
+END_TEST
+
 START_TEST(test_copy_in_of_a_batch)
 {
 	begin();
@@ -250,6 +266,7 @@ int main(void)
 	tcase_add_test(plays, test_copy_in_sent_along_with_its_query);
 	tcase_add_test(plays, test_copy_in_that_the_client_gives_up);
 	tcase_add_test(plays, test_copy_in_that_the_server_gives_up);
+	tcase_add_test(plays, test_copy_in_that_ends_inside_of_a_message);
 	tcase_add_test(plays, test_copy_in_of_a_batch);
 	tcase_add_test(plays, test_sync_before_copy_in_is_ignored_by_the_server);
 	tcase_add_test(plays, test_batch_goes_on_behind_copy_in);
