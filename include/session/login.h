@@ -3,16 +3,31 @@
 #define PGWEIR_SESSION_LOGIN_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "auth/verify.h"
 
 struct client;
 
 /* A client's login: from its first packet to its first ReadyForQuery. */
 
+#define DATABASE_NAME_MAX 63
+#define USER_NAME_MAX 127
+
+/* What is only needed until the client is logged in. */
+struct client_login {
+	char database[DATABASE_NAME_MAX + 1];
+	char user[USER_NAME_MAX + 1];
+	char *application_name;
+	struct verify verify;
+	uint16_t minor;
+	bool console;
+	bool console_admin;
+	uint8_t requests;
+};
+
 /* Takes the input of a client in CLIENT_STARTUP or CLIENT_AUTH. */
 void login_run(struct client *client);
-
-/* There are parameters to greet the client with: it becomes idle. */
-void login_greet(struct client *client);
 
 /* Wipes what the login knew; allowed at any time. */
 void login_forget(struct client *client);

@@ -1,5 +1,6 @@
 ## Sources of the layer session.
 libpgweir_a_SOURCES += \
+	src/session/authenticate.c include/session/authenticate.h \
 	src/session/block.c include/session/block.h \
 	src/session/cancel.c include/session/cancel.h \
 	src/session/client.c include/session/client.h \
@@ -11,4 +12,5 @@ libpgweir_a_SOURCES += \
 	src/session/request.c include/session/request.h \
 	src/session/route.c include/session/route.h \
 	src/session/scan.c include/session/scan.h \
-	src/session/timeouts.c include/session/timeouts.h
+	src/session/timeouts.c include/session/timeouts.h \
+	src/session/welcome.c include/session/welcome.h

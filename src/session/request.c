@@ -16,10 +16,10 @@
 #include "session/block.h"
 #include "session/client.h"
 #include "session/forward.h"
-#include "session/login.h"
 #include "session/route.h"
 #include "session/scan.h"
 #include "session/timeouts.h"
+#include "session/welcome.h"
 
 void request_forget_kept(struct client *client)
 {
@@ -321,7 +321,7 @@ void request_leased(struct holder *holder, struct server *server)
 	struct client *client = list_entry(holder, struct client, holder);
 
 	if (client->state == CLIENT_WELCOME) {
-		login_greet(client);
+		welcome_greet(client);
 		pool_return(server);
 		return;
 	}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* A client that has proved who it is: where it goes, and what it is greeted with. */
+#include "session/welcome.h"
+
+#include <string.h>
+
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "session/cancel.h"
+#include "session/client.h"
+#include "session/login.h"
+
+/* ---- where it goes ---- */
+
+static bool within(struct client *client, unsigned used, int limit, const char *sqlstate_text)
+{
+	if (limit <= 0 || used < (unsigned)limit)
+		return true;
+	client_close(client, SQLSTATE_TOO_MANY_CONNECTIONS, "%s", sqlstate_text);
+	return false;
+}
+
+static bool find_database(struct client *client)
+{
+	struct client_login *login = client->login;
+	struct database *database = database_find(client->pooler, login->database);
+
+	if (database == NULL) {
+		client_close(client, SQLSTATE_UNDEFINED_DATABASE, "no such database: %s",
+			     login->database);
+		return false;
+	}
+	if (database->disabled) {
+		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW, "database \"%s\" is disabled",
+			     database->name);
+		return false;
+	}
+	client->database = database;
+	database->clients++;
+	return true;
+}
+
+/* Clients of the console and those who only cancel are not counted. */
+static unsigned other_clients(void)
+{
+	return clients_count() - 1 - clients_in(CLIENT_CONSOLE)->count -
+	       clients_in(CLIENT_CANCEL)->count;
+}
+
+static bool check_limits(struct client *client, struct database *database)
+{
+	struct settings settings;
+
+	config_effective(client->pooler->config, database->entry, client->login->user, &settings);
+	return within(client, other_clients(), client->pooler->config->settings.max_client_conn,
+		      "no more connections allowed (max_client_conn)") &&
+	       within(client, database->clients - 1, settings.max_db_client_connections,
+		      "client connections exceeded (max_db_client_connections)") &&
+	       within(client, client->user->clients - 1, settings.max_user_client_connections,
+		      "client connections exceeded (max_user_client_connections)");
+}
+
+/* What the pool logs in to its servers with: the entry's password, or what the client proved. */
+static void hand_credentials(struct client *client, struct pool *pool)
+{
+	const struct config_database *entry = client->database->entry;
+	struct verify *verify = &client->login->verify;
+	struct secret *secret = secrets_find(&client->pooler->secrets, pool->user);
+	const char *text = secret != NULL ? secret->text : NULL;
+
+	if (entry->user[0] != '\0') {
+		pool_credentials(pool, entry->password[0] != '\0' ? entry->password : text, NULL);
+		return;
+	}
+	if (entry->password[0] != '\0')
+		text = entry->password;
+	else if (verify->password != NULL)
+		text = verify->password;
+	pool_credentials(pool, text, &verify->keys);
+}
+
+void welcome_enter(struct client *client)
+{
+	struct client_login *login = client->login;
+	const struct config_database *entry;
+	struct pool *pool;
+
+	if (login->console) {
+		client->console_admin = login->console_admin;
+		client->user = pooler_user(client->pooler, login->user);
+		client->user->clients++;
+		client_become(client, CLIENT_CONSOLE, "logged in");
+		clients_console()->begin(client);
+		login_forget(client);
+		return;
+	}
+	if (!find_database(client))
+		return;
+	client->user = pooler_user(client->pooler, login->user);
+	client->user->clients++;
+	if (!check_limits(client, client->database))
+		return;
+	entry = client->database->entry;
+	if (client->pooler->config->settings.auth_type == AUTH_TYPE_ANY && entry->user[0] == '\0') {
+		client_close(client, SQLSTATE_INVALID_AUTHORIZATION,
+			     "bouncer config error: auth_type=any needs a forced user for database "
+			     "\"%s\"",
+			     client->database->name);
+		return;
+	}
+	pool = pool_get(client->database, entry->user[0] != '\0' ? entry->user : login->user);
+	hand_credentials(client, pool);
+	client->holder.pool = pool;
+	pool->clients++;
+	client_become(client, CLIENT_WELCOME, "authenticated");
+	if (pool->greeting.count != 0) {
+		welcome_greet(client);
+		return;
+	}
+	memset(&client->holder.need, 0, sizeof(client->holder.need));
+	client->holder.need.kind = NEED_ANY;
+	client->holder.need.any_age = true;
+	if (pool_lease(&client->holder) != NULL) {
+		struct server *server = client_server(client);
+
+		welcome_greet(client);
+		pool_return(server);
+	}
+}
+
+/* ---- the greeting ---- */
+
+/*
+ * What the endpoint is does not depend on the server that happened to greet first: it takes
+ * writes, so it is not in recovery.
+ */
+static const char *shown_value(struct client *client, const struct greeting_parameter *parameter)
+{
+	int index = parameter_index(parameter->name);
+
+	if (database_is_split(client->database) && strcmp(parameter->name, "in_hot_standby") == 0)
+		return "off";
+	if (index < 0)
+		return parameter->value;
+	if (parameters_value(client->wanted, index) == NULL)
+		parameters_set(&client->wanted, index, parameter->value);
+	return parameters_value(client->wanted, index);
+}
+
+static void make_key(struct client *client)
+{
+	client->cancel_key_len = client->login->minor >= 2 ? CANCEL_KEY_LONG : CANCEL_KEY_SHORT;
+	cancel_register(client);
+}
+
+void welcome_greet(struct client *client)
+{
+	struct pool *pool = client_pool(client);
+	const char *message = pool->settings.login_notify_message;
+	struct text packet = { 0 };
+	struct writer writer;
+
+	make_key(client);
+	writer_init_text(&writer, &packet);
+	compose_authentication_ok(&writer);
+	for (unsigned i = 0; i < pool->greeting.count; i++)
+		compose_parameter_status(&writer, pool->greeting.parameters[i].name,
+					 shown_value(client, &pool->greeting.parameters[i]));
+	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
+				 client->cancel_key_len);
+	if (message[0] != '\0')
+		compose_notice(&writer, message);
+	compose_ready_for_query(&writer, 'I');
+	client_send(client, packet.data, (uint32_t)packet.len);
+	text_done(&packet);
+	pool->stats.client_logins++;
+	login_forget(client);
+	client_become(client, CLIENT_IDLE, "logged in");
+	if (stream_available(&client->stream) != 0)
+		client_resume(client);
+}
