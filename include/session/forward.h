@@ -2,11 +2,14 @@
 #ifndef PGWEIR_SESSION_FORWARD_H
 #define PGWEIR_SESSION_FORWARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "session/request.h"
 
 struct client;
+struct server;
+struct text;
 
 /* What a reply means beyond its kind (struct pending_entry, mark). */
 enum pending_mark {
@@ -28,6 +31,18 @@ void forward_begin(struct client *client);
  * be owed: `type` and `len` are its header's.
  */
 enum step forward_message(struct client *client, uint8_t type, uint32_t len);
+
+/* Passes the whole message, as much of it as is there and the rest as it comes. */
+enum step forward_whole(struct client *client, uint32_t len);
+
+/* Whether all of the message at the head of the input is there; else room for it is made. */
+bool forward_is_whole(struct client *client, uint32_t len);
+
+/* Sends messages of ours, and frees them. */
+void forward_text(struct server *server, struct text *packet);
+
+/* In a block: whether this text ends it is remembered. */
+void forward_note_commit(struct client *client, const uint8_t *sql, uint32_t len);
 
 /* Sends replies that are made up and have nothing in front of them. */
 void forward_made_up(struct client *client, struct server *server);

@@ -14,8 +14,8 @@
 
 #include "proto/error.h"
 #include "session/client.h"
-#include "session/relay.h"
 #include "session/request.h"
+#include "session/statements.h"
 #include "session/timeouts.h"
 
 /* A request is sent anew that often at most. */
@@ -47,7 +47,7 @@ static struct owed take_owed(struct client *client, struct server *server)
 			owed.anything = true;
 			owed.syncs += pending_is_sync(entry.kind);
 		}
-		relay_undo(client, server, &entry);
+		statements_undo(client, server, &entry);
 	}
 	return owed;
 }

@@ -25,6 +25,7 @@
 #include "session/loss.h"
 #include "session/names.h"
 #include "session/request.h"
+#include "session/statements.h"
 #include "session/timeouts.h"
 
 /* Messages that we must see whole are not longer than this; longer errors are passed unseen. */
@@ -53,41 +54,6 @@ static void flush_run(struct run *run)
 	run->client->answered = true;
 	stream_splice(&run->client->stream, &run->server->stream, run->at);
 	run->at = 0;
-}
-
-/* The statement is still there, on the server or under the client's name. */
-static void undo_close(struct client *client, struct server *server,
-		       const struct pending_entry *entry)
-{
-	if (entry->subject == NULL)
-		return;
-	if (entry->action == PENDING_DROP) {
-		prepared_set_add(&server->prepared, entry->subject);
-		statement_unref(entry->subject);
-	} else {
-		names_restore(client->names, entry->subject);
-		name_unref(entry->subject);
-	}
-}
-
-void relay_undo(struct client *client, struct server *server, const struct pending_entry *entry)
-{
-	struct name_entry *name = entry->subject;
-
-	if (entry->kind == PENDING_CLOSE)
-		undo_close(client, server, entry);
-	if (entry->kind != PENDING_PARSE)
-		return;
-	if (name == NULL) {
-		if (client->unnamed == server->unnamed)
-			server->unnamed = NULL;
-		return;
-	}
-	if (entry->action != PENDING_MAKE_UP && entry->mark != MARK_DUPLICATE)
-		prepared_set_remove(&server->prepared, name->statement);
-	if (!name->confirmed && entry->action != PENDING_DROP)
-		names_remove(client->names, name);
-	name_unref(name);
 }
 
 static void break_protocol(struct run *run, const char *what)
@@ -214,7 +180,7 @@ static void skip_to_sync(struct run *run)
 	while ((head = pending_head(pending)) != NULL && !pending_is_sync(head->kind)) {
 		struct pending_entry entry = pending_pop(pending);
 
-		relay_undo(run->client, run->server, &entry);
+		statements_undo(run->client, run->server, &entry);
 	}
 	run->server->skips = head == NULL;
 }
@@ -605,7 +571,7 @@ static void undo_made_up(struct client *client, struct server *server)
 	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
 
-		relay_undo(client, server, &entry);
+		statements_undo(client, server, &entry);
 	}
 }
 
