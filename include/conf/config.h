@@ -9,7 +9,7 @@
 #include "conf/settings.h"
 
 /* Which rows of the settings table an entry sets itself. */
-#define CONFIG_ROWS_MAX 128
+#define CONFIG_ROWS_MAX 192
 struct config_mask {
 	uint64_t bits[CONFIG_ROWS_MAX / 64];
 };
@@ -99,6 +99,8 @@ struct config {
 
 	struct config_database *fallback; /* the entry "*", or NULL */
 	struct config_mask set;
+	/* By row: the text of a global setting that says ${env:...} or ${file:...}, else NULL. */
+	const char *written[CONFIG_ROWS_MAX];
 	struct config_source *source; /* what was read, and the memory of all strings */
 	unsigned refs;
 };
@@ -143,6 +145,16 @@ bool config_name_is_console(const char *name);
  */
 void config_effective(const struct config *config, const struct config_database *database,
 		      const char *user, struct settings *out);
+
+/*
+ * A global setting as SHOW CONFIG prints it: strings that come from elsewhere as they are written,
+ * since they may be secrets.  False if it is NULL.
+ */
+bool config_show(const struct config *config, const struct setting *row, struct text *out);
+
+/* Calls on_warning for each thing that is allowed but hardly meant: at start, RELOAD and --check. */
+void config_warn(const struct config *config, void (*on_warning)(void *arg, const char *text),
+		 void *arg);
 
 /*
  * SET of the console: another configuration, the same but for this global setting, to be swapped

@@ -55,6 +55,8 @@ enum no_replica {
 
 enum tls_mode {
 	TLS_MODE_DISABLE,
+	TLS_MODE_ALLOW,
+	TLS_MODE_PREFER,
 };
 
 enum io_batch {
@@ -65,6 +67,19 @@ enum io_batch {
 enum load_balance_hosts {
 	LOAD_BALANCE_ROUND_ROBIN,
 	LOAD_BALANCE_DISABLE, /* stay on a host until a connect fails */
+};
+
+/* TLS with clients or with servers, which have no parameters of the key exchange. */
+struct tls_settings {
+	enum tls_mode sslmode;
+	const char *ca_file;
+	const char *cert_file;
+	const char *key_file;
+	const char *protocols;
+	const char *ciphers;
+	const char *tls13_ciphers;
+	const char *dheparams;
+	const char *ecdhcurve;
 };
 
 /*
@@ -84,6 +99,7 @@ struct settings {
 	const char *pidfile;
 	bool so_reuseport;
 	enum io_batch io_batch;
+	const char *conffile; /* what the next reload reads; "" the same again */
 
 	/* log */
 	const char *logfile;
@@ -103,8 +119,8 @@ struct settings {
 	enum auth_type auth_type;
 	const char *auth_file;
 	int scram_iterations;
-	enum tls_mode client_tls_sslmode;
-	enum tls_mode server_tls_sslmode;
+	struct tls_settings client_tls;
+	struct tls_settings server_tls;
 
 	/* pools */
 	enum pool_mode pool_mode;
@@ -112,6 +128,8 @@ struct settings {
 	int min_pool_size;
 	int reserve_pool_size;
 	usec_t reserve_pool_timeout;
+	usec_t autodb_idle_timeout;
+	usec_t pool_idle_timeout;
 	int max_client_conn;
 	int max_db_connections;
 	int max_user_connections;
@@ -156,6 +174,10 @@ struct settings {
 	bool tcp_defer_accept;
 	usec_t dns_max_ttl;
 	usec_t dns_nxdomain_ttl;
+	usec_t dns_zone_check_period;
+	const char *resolv_conf;
+	size_t pkt_buf;
+	int sbuf_loopcnt; /* 0: no limit */
 
 	/* clusters and splitting */
 	enum routing route; /* effective values: ROUTING_PRIMARY for a database without a cluster */
@@ -190,8 +212,9 @@ enum setting_where {
 	IN_USER = 1 << 2,
 	IN_CLUSTER = 1 << 3,
 	IN_HOST = 1 << 4,
-	ZERO_INHERITS =
-		1 << 5, /* in a database 0 means that it is not set there, as in PgBouncer */
+	/* There 0 means that it is not set, as in PgBouncer. */
+	DATABASE_ZERO_INHERITS = 1 << 5,
+	USER_ZERO_INHERITS = 1 << 6,
 };
 
 /* What a change applies to. */

@@ -2,6 +2,7 @@
 #ifndef PGWEIR_CONF_SOURCE_H
 #define PGWEIR_CONF_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "conf/config.h"
@@ -12,13 +13,14 @@ enum config_section {
 	SECTION_DATABASES,
 	SECTION_USERS,
 	SECTION_PEERS,
-	SECTION_NONE, /* before the first header */
+	SECTION_RESET, /* a [pgbouncer] header, which sets what can be reloaded to the defaults */
+	SECTION_NONE,  /* before the first header */
 };
 
 /* A line "name = value" of a file, as read. */
 struct assignment {
 	const char *file;
-	unsigned line;
+	unsigned line; /* 0: of no file but of SET, whose value is what it is */
 	enum config_section section;
 	const char *name;
 	const char *value;
@@ -32,6 +34,8 @@ struct config_source {
 	struct assignment *assignments;
 	unsigned count;
 	unsigned capacity;
+	struct remembered *remembered;
+	bool in_memory; /* came from no file: it may not read any either */
 	struct source_block *blocks;
 };
 
@@ -48,6 +52,11 @@ const char *source_string_n(struct config_source *source, const char *s, size_t 
 /* Adds a line; all strings are copied but `file`, which is the source's own. */
 void source_add(struct config_source *source, const char *file, unsigned line,
 		enum config_section section, const char *name, const char *value);
+
+/* What conf/reference read, by name; NULL: nothing yet. */
+const char *source_remember(struct config_source *source, const char *name, const char *data,
+			    size_t len);
+const char *source_recall(const struct config_source *source, const char *name);
 
 /* A copy with memory of its own. */
 struct config_source *source_copy(const struct config_source *source);

@@ -18,6 +18,12 @@
  */
 bool value_read(const struct setting *row, const char *input, void *base, struct text *why);
 
+/* The text for an `input` that is not allowed. */
+void value_explain(const struct setting *row, const char *input, struct text *why);
+
+/* A number below 0. */
+bool value_is_negative(const struct setting *row, const char *input);
+
 /* As SHOW CONFIG prints it.  False if that is NULL: an unset string without a default. */
 bool value_show(const struct setting *row, const void *base, struct text *out);
 

@@ -46,6 +46,9 @@ bool listeners_bind(struct listeners *listeners, const struct settings *settings
 /* Begins to accept, and says so in the log. */
 void listeners_start(struct listeners *listeners, struct pooler *pooler);
 
+/* Takes over what a reload may change. */
+void listeners_tune(struct listeners *listeners, const struct settings *settings);
+
 /* Closes those on TCP; the Unix socket stays for the operator. */
 void listeners_close_tcp(struct listeners *listeners);
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config;
 struct program;
 
 /*
@@ -16,5 +17,8 @@ bool reload_run(struct program *program, char *error, size_t size);
 /* One setting, until the next reload; false as above. */
 bool reload_set(struct program *program, const char *key, const char *value, char *error,
 		size_t size);
+
+/* Logs what is allowed in a configuration but hardly meant. */
+void reload_warn(const struct config *config);
 
 #endif

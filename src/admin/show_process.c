@@ -148,7 +148,7 @@ static void walk_config(struct show *show)
 		row.row = settings_row(i);
 		text_clear(&row.value);
 		text_clear(&row.standard);
-		row.has_value = setting_show(row.row, &show->pooler->config->settings, &row.value);
+		row.has_value = config_show(show->pooler->config, row.row, &row.value);
 		row.has_standard = setting_show_default(row.row, &row.standard);
 		show->row(show, &row);
 	}

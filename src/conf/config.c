@@ -19,6 +19,7 @@
 #include "conf/hosts.h"
 #include "conf/mask.h"
 #include "conf/reader.h"
+#include "conf/reference.h"
 #include "conf/source.h"
 #include "conf/spell.h"
 #include "conf/value.h"
@@ -64,14 +65,59 @@ static void *add_entry(void **array, unsigned *count, size_t size)
 	return (char *)*array + (*count)++ * size;
 }
 
+/*
+ * Reads a value with what its references stand for.  Nothing of that is in an error: it may be a
+ * secret that stands in the wrong place.
+ */
+static bool read_value(struct build *build, const struct setting *row, const char *written,
+		       void *base)
+{
+	bool referred = build->line != 0 && reference_is_in(written);
+	const char *value = written;
+
+	if (referred)
+		value = reference_expand(build->config->source, written, &build->why);
+	if (value == NULL)
+		return false;
+	if (value_read(row, value, base, &build->why))
+		return true;
+	if (referred) {
+		text_clear(&build->why);
+		value_explain(row, written, &build->why);
+	}
+	return false;
+}
+
 static bool set_global(struct build *build, const struct assignment *at)
 {
+	struct config *config = build->config;
 	const struct setting *row = settings_find(at->name, IN_GLOBAL, &build->why);
 
-	if (row == NULL || !value_read(row, at->value, &build->config->settings, &build->why))
+	if (row == NULL || !read_value(build, row, at->value, &config->settings))
 		return refuse_why(build);
-	mask_add(&build->config->set, settings_index(row));
+	mask_add(&config->set, settings_index(row));
+	config->written[settings_index(row)] =
+		build->line != 0 && reference_is_in(at->value) ? at->value : NULL;
 	return true;
+}
+
+/*
+ * PgBouncer begins anew with each [pgbouncer]: what can be reloaded and has a default is set back
+ * to it.
+ */
+static void reset_global(struct config *config)
+{
+	unsigned i;
+
+	for (i = 0; i < settings_count(); i++) {
+		const struct setting *row = settings_row(i);
+
+		if (row->applies == RESTART || row->standard == NULL)
+			continue;
+		value_reset(row, &config->settings);
+		mask_remove(&config->set, i);
+		config->written[i] = NULL;
+	}
 }
 
 /* Where an entry's pairs go. */
@@ -83,14 +129,19 @@ struct target {
 	struct config_mask *set;
 };
 
-/* In PgBouncer's [databases] these say "as global" with a 0. */
-static bool is_inherited(const struct setting *row, enum setting_where where,
+/* In PgBouncer's entries a number below 0 says "as global", and for some settings 0 does. */
+static bool is_inherited(const struct setting *row, enum setting_where where, const char *written,
 			 const struct settings *settings)
 {
+	unsigned zero = where == IN_DATABASE ? DATABASE_ZERO_INHERITS
+			: where == IN_USER   ? USER_ZERO_INHERITS
+					     : 0;
 	struct text shown = { 0 };
 	bool inherited;
 
-	if (where != IN_DATABASE || !(row->where & ZERO_INHERITS))
+	if (value_is_negative(row, written))
+		return true;
+	if (!(row->where & zero))
 		return false;
 	setting_show(row, settings, &shown);
 	inherited = strcmp(text_string(&shown), "0") == 0;
@@ -118,12 +169,12 @@ static bool read_pairs(struct build *build, const struct target *target, const c
 				      "need single quotes",
 				      target->name);
 		if (row == NULL ||
-		    !value_read(row, value, own ? target->entry : target->settings, &build->why))
+		    !read_value(build, row, value, own ? target->entry : target->settings))
 			return refuse(build, "%s: %s", target->name, text_string(&build->why));
 		after_secret = after_secret || row->type == KEY_SECRET;
 		if (own)
 			continue;
-		if (is_inherited(row, target->where, target->settings))
+		if (is_inherited(row, target->where, value, target->settings))
 			mask_remove(target->set, settings_index(row));
 		else
 			mask_add(target->set, settings_index(row));
@@ -205,6 +256,9 @@ static bool apply(struct build *build, const struct assignment *at)
 		return add_user(build, at);
 	case SECTION_PEERS:
 		return refuse(build, "[peers] is not supported by this version of pgweir");
+	case SECTION_RESET:
+		reset_global(build->config);
+		return true;
 	case SECTION_NONE:
 		break;
 	}
@@ -330,9 +384,10 @@ static bool check_global(struct build *build)
 	build->line = 0;
 	if (*settings->listen_addr == '\0' && *settings->unix_socket_dir == '\0')
 		return refuse(build, "nowhere to listen: set listen_addr or unix_socket_dir");
-	if (*settings->auth_file == '\0' && settings->auth_type != AUTH_TYPE_ANY &&
-	    settings->auth_type != AUTH_TYPE_TRUST)
-		return refuse(build, "auth_file is not set, and this auth_type needs it");
+	if (settings->client_tls.sslmode != TLS_MODE_DISABLE &&
+	    (*settings->client_tls.key_file == '\0' || *settings->client_tls.cert_file == '\0'))
+		return refuse(build, "client_tls_sslmode needs client_tls_key_file and "
+				     "client_tls_cert_file");
 	return true;
 }
 
@@ -461,6 +516,8 @@ static struct config *build_config(const char *path, struct config_source *sourc
 	settings_init(&config->settings);
 	for (i = 0; i < source->count && ok; i++)
 		ok = apply(&build, &source->assignments[i]);
+	if (*config->settings.conffile == '\0')
+		config->settings.conffile = config->path;
 	if (ok) {
 		SORT_ENTRIES(config->databases, config->database_count, compare_databases);
 		SORT_ENTRIES(config->clusters, config->cluster_count, compare_clusters);
@@ -589,6 +646,16 @@ void config_effective(const struct config *config, const struct config_database 
 		settle_plain(database, out);
 }
 
+bool config_show(const struct config *config, const struct setting *row, struct text *out)
+{
+	const char *written = config->written[settings_index(row)];
+
+	if (written == NULL || row->type != KEY_STRING)
+		return setting_show(row, &config->settings, out);
+	text_add(out, written);
+	return true;
+}
+
 struct config *config_set(const struct config *config, const char *key, const char *value,
 			  struct config_error *error)
 {
@@ -626,6 +693,9 @@ void config_carry(struct config *loaded, const struct config *running)
 		if (row->applies != RESTART)
 			continue;
 		value_copy(row, &loaded->settings, &running->settings);
+		loaded->written[i] = running->written[i] != NULL
+					     ? source_string(loaded->source, running->written[i])
+					     : NULL;
 		if (row->type == KEY_STRING) {
 			s = value_string(row, &loaded->settings);
 			*s = source_string(loaded->source, *s);

@@ -144,9 +144,9 @@ static void compare_settings(struct diff *diff, const struct config *before,
 		    value_is_equal(row, &before->settings, &after->settings))
 			continue;
 		text_clear(&diff->detail);
-		value_show(row, &before->settings, &diff->detail);
+		config_show(before, row, &diff->detail);
 		text_add(&diff->detail, " -> ");
-		value_show(row, &after->settings, &diff->detail);
+		config_show(after, row, &diff->detail);
 		difference.detail = text_string(&diff->detail);
 		diff->on_difference(diff->arg, &difference);
 	}

@@ -151,6 +151,9 @@ static bool check_section(struct reader *reader, const char *p)
 			      "unknown section [%.*s]; there are [pgweir] (or [pgbouncer]), "
 			      "[clusters], [databases], [users]",
 			      len < 100 ? (int)len : 100, name);
+	if (len == strlen("pgbouncer") && strncmp(name, "pgbouncer", len) == 0)
+		source_add(reader->source, current(reader)->name, current(reader)->line,
+			   SECTION_RESET, "", "");
 	text_add_char(&reader->line, '[');
 	text_add_n(&reader->line, name, len);
 	text_add_char(&reader->line, ']');
@@ -345,6 +348,8 @@ bool reader_read_text(struct config_source *source, const char *text, size_t len
 {
 	struct reader reader = { .source = source, .error = error };
 	FILE *file;
+
+	source->in_memory = true;
 
 	/* fmemopen refuses to read nothing. */
 	if (len == 0)

@@ -18,6 +18,13 @@ struct source_block {
 	alignas(max_align_t) char data[];
 };
 
+/* A value that stands elsewhere, newest first. */
+struct remembered {
+	struct remembered *next;
+	const char *name;
+	const char *value;
+};
+
 struct config_source *source_new(void)
 {
 	return mem_zero(sizeof(struct config_source));
@@ -92,12 +99,39 @@ void source_add(struct config_source *source, const char *file, unsigned line,
 	at->value = source_string(source, value);
 }
 
+const char *source_remember(struct config_source *source, const char *name, const char *data,
+			    size_t len)
+{
+	struct remembered *remembered = source_alloc(source, sizeof(*remembered));
+
+	remembered->name = source_string(source, name);
+	remembered->value = source_string_n(source, data, len);
+	remembered->next = source->remembered;
+	source->remembered = remembered;
+	return remembered->value;
+}
+
+const char *source_recall(const struct config_source *source, const char *name)
+{
+	const struct remembered *at;
+
+	for (at = source->remembered; at != NULL; at = at->next)
+		if (strcmp(at->name, name) == 0)
+			return at->value;
+	return NULL;
+}
+
 struct config_source *source_copy(const struct config_source *source)
 {
 	struct config_source *copy = source_new();
+	const struct remembered *remembered;
 	const char *from = NULL, *file = NULL;
 	unsigned i;
 
+	copy->in_memory = source->in_memory;
+	for (remembered = source->remembered; remembered != NULL; remembered = remembered->next)
+		source_remember(copy, remembered->name, remembered->value,
+				strlen(remembered->value));
 	for (i = 0; i < source->count; i++) {
 		const struct assignment *at = &source->assignments[i];
 

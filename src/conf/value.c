@@ -36,7 +36,7 @@ static const struct unit size_units[] = {
 #define TIME_MAX (INT64_C(30) * 366 * 86400 * USEC_PER_SEC)
 #define SIZE_LARGEST (INT64_C(1) << 40)
 
-/* Words that PostgreSQL takes for booleans; PgBouncer only takes the digits. */
+/* Words that PostgreSQL takes for booleans; PgBouncer takes any number. */
 static const struct setting_word bool_words[] = {
 	{ "0", 0 },   { "1", 1 },     { "off", 0 },  { "on", 1 }, { "no", 0 },
 	{ "yes", 1 }, { "false", 0 }, { "true", 1 }, { NULL, 0 },
@@ -88,9 +88,10 @@ static bool read_int(const char *s, int64_t *value)
 static bool read_time(const char *s, int64_t *value)
 {
 	double n = 0, place = 1;
-	bool digits = false;
+	bool digits = false, negative = *s == '-';
 	int64_t factor;
 
+	s += negative;
 	for (; isdigit((unsigned char)*s); s++, digits = true)
 		n = n * 10 + (*s - '0');
 	if (*s == '.') {
@@ -103,6 +104,8 @@ static bool read_time(const char *s, int64_t *value)
 	if (!digits || factor == 0 || n * (double)factor > (double)TIME_MAX)
 		return false;
 	*value = (int64_t)(n * (double)factor + 0.5);
+	if (negative)
+		*value = -*value;
 	return true;
 }
 
@@ -145,14 +148,29 @@ static bool read_number(const struct setting *row, const char *s, int64_t *value
 		return read_size(s, value);
 	case KEY_BOOL:
 		word = find_word(bool_words, s);
-		*value = word != NULL ? word->value : 0;
-		return word != NULL;
+		if (word == NULL)
+			return read_int(s, value);
+		*value = word->value;
+		return true;
 	case KEY_STRING:
 	case KEY_SECRET:
 	case KEY_WORD:
 		break;
 	}
 	return false;
+}
+
+bool value_is_negative(const struct setting *row, const char *input)
+{
+	int64_t value;
+
+	return row->type != KEY_BOOL && read_number(row, input, &value) && value < 0;
+}
+
+/* Where 0 is the least, less is 0: PgBouncer takes -1 for "off". */
+static bool means_zero(const struct setting *row, int64_t value)
+{
+	return value < 0 && row->min != NULL && strcmp(row->min, "0") == 0;
 }
 
 static bool is_in_range(const struct setting *row, int64_t value)
@@ -273,7 +291,7 @@ static const char *type_text(enum setting_type type)
 	return "one of";
 }
 
-static void explain(const struct setting *row, const char *input, struct text *why)
+void value_explain(const struct setting *row, const char *input, struct text *why)
 {
 	struct text allowed = { 0 };
 
@@ -293,7 +311,7 @@ static bool read_word(const struct setting *row, const char *input, void *base, 
 	const struct setting_word *word = find_word(row->words, input);
 
 	if (word == NULL) {
-		explain(row, input, why);
+		value_explain(row, input, why);
 		return false;
 	}
 	if (word->value == WORD_REFUSED) {
@@ -313,7 +331,7 @@ bool value_read(const struct setting *row, const char *input, void *base, struct
 
 	if (row->type == KEY_STRING || row->type == KEY_SECRET) {
 		if (row->words != NULL && find_word(row->words, input) == NULL) {
-			explain(row, input, why);
+			value_explain(row, input, why);
 			return false;
 		}
 		*value_string(row, base) = input;
@@ -321,8 +339,14 @@ bool value_read(const struct setting *row, const char *input, void *base, struct
 	}
 	if (row->type == KEY_WORD)
 		return read_word(row, input, base, why);
-	if (!read_number(row, input, &value) || !is_in_range(row, value)) {
-		explain(row, input, why);
+	if (!read_number(row, input, &value)) {
+		value_explain(row, input, why);
+		return false;
+	}
+	if (means_zero(row, value))
+		value = 0;
+	if (!is_in_range(row, value)) {
+		value_explain(row, input, why);
 		return false;
 	}
 	write_number(row, value, base);

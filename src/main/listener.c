@@ -166,6 +166,17 @@ static bool bind_all_tcp(struct listeners *listeners, const struct settings *set
 	return false;
 }
 
+void listeners_tune(struct listeners *listeners, const struct settings *settings)
+{
+	list_for_each(&listeners->list, node, after) {
+		struct listener *listener = list_entry(node, struct listener, node);
+
+		if (!addr_is_unix(&listener->addr))
+			set(listener->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+			    settings->tcp_defer_accept ? DEFER_ACCEPT_SECONDS : 0);
+	}
+}
+
 /* ---- the Unix socket ---- */
 
 static bool somebody_listens(const struct addr *addr)

@@ -154,6 +154,7 @@ static struct config *load_config(const struct options *options)
 		config_error_format(&problem, error, sizeof(error));
 		give_up(error);
 	}
+	reload_warn(config);
 	/* The secrets are read again when the pools are made; here it is said what is wrong. */
 	if (config->settings.auth_file[0] != '\0' &&
 	    !secrets_load(&secrets, config->settings.auth_file, error, sizeof(error))) {

@@ -21,6 +21,17 @@ static void on_difference(void *arg, const struct config_difference *difference)
 	log_warn(process, "%s: has no effect before a restart", line);
 }
 
+static void on_warning(void *arg, const char *text)
+{
+	(void)arg;
+	log_warn(process, "%s", text);
+}
+
+void reload_warn(const struct config *config)
+{
+	config_warn(config, on_warning, NULL);
+}
+
 /* Takes over a checked configuration; on failure it is let go and nothing has changed. */
 static bool take_over(struct program *program, struct config *config, char *error, size_t size)
 {
@@ -39,6 +50,7 @@ static bool take_over(struct program *program, struct config *config, char *erro
 		return false;
 	}
 	pooler_reconfigure(pooler, config);
+	listeners_tune(&program->listeners, &config->settings);
 	return true;
 }
 
@@ -46,7 +58,7 @@ bool reload_run(struct program *program, char *error, size_t size)
 {
 	struct pooler *pooler = &program->pooler;
 	struct config_error problem;
-	struct config *config = config_load(program->options.path, &problem);
+	struct config *config = config_load(pooler->config->settings.conffile, &problem);
 
 	if (config == NULL) {
 		config_error_format(&problem, error, size);
@@ -54,6 +66,7 @@ bool reload_run(struct program *program, char *error, size_t size)
 	}
 	config_diff(pooler->config, config, on_difference, NULL);
 	config_carry(config, pooler->config);
+	reload_warn(config);
 	if (!take_over(program, config, error, size))
 		return false;
 	log_info(process, "reload complete");

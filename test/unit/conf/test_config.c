@@ -46,6 +46,24 @@ START_TEST(test_both_names_of_the_section_mean_the_same)
 }
 END_TEST
 
+START_TEST(test_a_pgbouncer_header_sets_back_what_can_be_reloaded)
+{
+	struct config *config =
+		load_good("[pgbouncer]\nauth_file=a\nlisten_port=1\n"
+			  "max_client_conn=7\nauth_type=any\nroute=any\n"
+			  "[databases]\nb=host=x\n  [ pgbouncer ]\npool_mode=statement\n");
+
+	ck_assert_int_eq(config->settings.listen_port, 1);
+	ck_assert_str_eq(config->settings.auth_file, "a");
+	ck_assert_int_eq(config->settings.max_client_conn, 100);
+	ck_assert_int_eq(config->settings.auth_type, AUTH_TYPE_MD5);
+	ck_assert_int_eq(config->settings.route, ROUTING_SPLIT);
+	ck_assert_int_eq(config->settings.pool_mode, POOL_MODE_STATEMENT);
+	ck_assert_int_eq(config_database_find(config, "b")->settings.max_client_conn, 100);
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(test_lines_are_read_as_pgbouncer_reads_them)
 {
 	struct config *config = load_good(
@@ -161,7 +179,8 @@ START_TEST(test_entries_are_checked)
 	check_refused(HEAD "[clusters]\nm=hosts=[]:1\n", 4, "empty host");
 	check_refused(HEAD "[users]\nu=port=1\n", 4, "unknown setting");
 	check_refused(HEAD "listen_addr=\nunix_socket_dir=\n", 0, "nowhere to listen");
-	check_refused("[pgweir]\n", 0, "auth_file");
+	check_refused(HEAD "client_tls_sslmode=prefer\n", 0, "needs client_tls_key_file");
+	check_refused(HEAD "client_tls_sslmode=require\n", 3, "TLS is not there yet");
 }
 END_TEST
 
@@ -310,6 +329,67 @@ START_TEST(test_zero_in_a_database_means_global_as_in_pgbouncer)
 	ck_assert_int_eq(a->settings.max_db_connections, 5);
 	ck_assert_int_eq(a->settings.default_pool_size, 0);
 	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_less_than_zero_in_an_entry_means_that_it_is_not_set)
+{
+	struct config *config =
+		load_good(HEAD "default_pool_size=7\nquery_timeout=5\nmax_user_connections=3\n"
+			       "[databases]\na=host=x pool_size=-1 min_pool_size=-1\n"
+			       "[users]\nu=pool_size=-1 query_timeout=0 max_user_connections=0\n"
+			       "v=pool_size=0 query_timeout=2\n");
+	const struct config_database *a = config_database_find(config, "a");
+	struct settings s;
+
+	config_effective(config, a, "u", &s);
+	ck_assert_int_eq(s.default_pool_size, 7);
+	ck_assert_int_eq(s.min_pool_size, 0);
+	ck_assert_int_eq(s.query_timeout, 5 * USEC_PER_SEC);
+	ck_assert_int_eq(s.max_user_connections, 3);
+	config_effective(config, a, "v", &s);
+	ck_assert_int_eq(s.default_pool_size, 0);
+	ck_assert_int_eq(s.query_timeout, 2 * USEC_PER_SEC);
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_the_next_reload_reads_conffile)
+{
+	struct config *config = load_good(HEAD "conffile=/other.ini\n");
+	struct config *changed = config_set(config, "conffile", "/third.ini", &error);
+
+	ck_assert_str_eq(config->settings.conffile, "/other.ini");
+	ck_assert_str_eq(changed->settings.conffile, "/third.ini");
+	config_unref(config);
+	config_unref(changed);
+}
+END_TEST
+
+static void note_warning(void *arg, const char *text)
+{
+	text_printf(arg, "%s\n", text);
+}
+
+START_TEST(test_tls_that_was_asked_for_and_is_not_there_is_warned_of)
+{
+	struct config *config = load_good(HEAD "server_tls_sslmode=prefer\n");
+	struct text out = { 0 };
+
+	config_warn(config, note_warning, &out);
+	ck_assert_str_eq(text_string(&out), "server_tls_sslmode = prefer: this version of pgweir "
+					    "has no TLS, connections with servers are plain\n");
+	config_unref(config);
+	config = load_good(HEAD "server_tls_sslmode=disable\n");
+	text_clear(&out);
+	config_warn(config, note_warning, &out);
+	ck_assert_str_eq(text_string(&out), "");
+	config_unref(config);
+	config = load_good(HEAD);
+	config_warn(config, note_warning, &out);
+	ck_assert_str_eq(text_string(&out), "");
+	config_unref(config);
+	text_done(&out);
 }
 END_TEST
 
@@ -583,6 +663,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tests, test_both_names_of_the_section_mean_the_same);
+	tcase_add_test(tests, test_a_pgbouncer_header_sets_back_what_can_be_reloaded);
 	tcase_add_test(tests, test_lines_are_read_as_pgbouncer_reads_them);
 	tcase_add_test(tests, test_long_lines_are_whole);
 	tcase_add_test(tests, test_a_line_over_a_megabyte_is_refused);
@@ -594,6 +675,9 @@ int main(void)
 	tcase_add_test(tests, test_user_goes_before_database_before_cluster_before_global);
 	tcase_add_test(tests, test_the_later_of_two_entries_counts);
 	tcase_add_test(tests, test_zero_in_a_database_means_global_as_in_pgbouncer);
+	tcase_add_test(tests, test_less_than_zero_in_an_entry_means_that_it_is_not_set);
+	tcase_add_test(tests, test_the_next_reload_reads_conffile);
+	tcase_add_test(tests, test_tls_that_was_asked_for_and_is_not_there_is_warned_of);
 	tcase_add_test(tests, test_set_makes_another_configuration);
 	tcase_add_test(tests, test_set_keeps_what_a_reload_did_not_apply);
 	tcase_add_test(tests, test_errors_are_one_printable_line);
