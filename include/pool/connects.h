@@ -16,8 +16,15 @@
 void connects_open(struct pool *pool);
 
 /*
+ * Whether one more may be opened on this host for somebody who goes before the pool: an idle
+ * server makes room if need be.  When it may not for now, the pool is woken later.
+ */
+bool connects_make_room(struct pool_host *at);
+
+/*
  * A server could not be had: no other is tried for a while.  If the server refused us (`final`),
- * or there is no other host to wait for, those who wait are refused with this error.
+ * or there is no other host to wait for, those who wait are refused with this error.  When a
+ * server refuses one that was made for one holder, that is between these two.
  */
 void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final);
 

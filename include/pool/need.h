@@ -29,6 +29,7 @@ struct need {
 	uint8_t fallback;
 	bool patient;		 /* a read: waits a moment for a replica before it falls back */
 	bool any_age;		 /* whatever its lag: a greeting */
+	uint8_t replication;	 /* enum replication: a connection made for it and nobody else */
 	const struct host *host; /* that the client read from last: compared, never followed */
 	usec_t written;		 /* when its last write was answered; 0: never */
 	usec_t seen; /* when its last read was answered: only that replica may be older */

@@ -19,6 +19,7 @@
 struct config;
 struct database;
 struct holder;
+struct writer;
 
 /* What a holder is told.  None of these comes from inside a call of the holder's own. */
 struct holder_calls {
@@ -33,6 +34,12 @@ struct holder_calls {
 	 * use in staying.
 	 */
 	void (*refused)(struct holder *holder, bool final, const char *sqlstate, const char *text);
+
+	/*
+	 * A connection that is made for it alone is about to log in: adds startup parameters to
+	 * those of the database.  NULL for who needs none.
+	 */
+	void (*introduce)(struct holder *holder, struct writer *writer);
 
 	/* Its server has input. */
 	void (*input)(struct holder *holder, struct server *server);
@@ -83,7 +90,13 @@ struct greeting {
 void greeting_add(struct greeting *greeting, const char *name, const char *value);
 void greeting_done(struct greeting *greeting);
 
-#define POOL_QUEUES 2 /* those who need the primary, and the others */
+/* Who waits: for the primary, for another host, for a connection of their own. */
+enum pool_queue {
+	QUEUE_WRITE,
+	QUEUE_OTHER,
+	QUEUE_DEDICATED,
+	POOL_QUEUES,
+};
 
 /* The servers for one (database, user), grouped by host, with the clients that wait. */
 struct pool {
@@ -150,6 +163,9 @@ struct server *pool_try(struct holder *holder, struct pool_host **best);
  * chores, waits for a cancel, or is closed.
  */
 void pool_return(struct server *server);
+
+/* Hands a server to a holder that has none. */
+void pool_attach(struct server *server, struct holder *holder);
 
 /* A server finished logging in, its chores, or its wait for a cancel: it may be leased. */
 void pool_server_ready(struct server *server);

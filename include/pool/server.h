@@ -48,6 +48,7 @@ struct server {
 	struct pool *pool;
 	struct pool_host *at;
 	struct holder *holder;	     /* while leased */
+	struct holder *intended;     /* connecting, login: made for it alone; NULL: for the pool */
 	struct server_login *login;  /* until logged in */
 	struct server *target;	     /* canceling: the server whose query is to be canceled */
 	uint64_t lease_number;	     /* canceling: the lease of the target that it is about */
@@ -73,13 +74,14 @@ struct server {
 	uint16_t cancels; /* cancel requests aimed at it that still travel */
 	uint8_t state;
 	uint8_t copy;
-	char last_words[6]; /* SQLSTATE of a FATAL error; "": none */
-	char transaction;   /* of the last ReadyForQuery: I, T or E */
-	bool close_needed;  /* is closed at the end of its lease */
-	bool skips;	    /* sent an error in a batch: ignores what comes before Sync */
-	bool checked;	    /* answered its check, and was not leased since */
-	bool used;	    /* has run a client's request since its last reset */
-	bool pass_drop;	    /* what goes through unseen is dropped */
+	char last_words[6];  /* SQLSTATE of a FATAL error; "": none */
+	uint8_t replication; /* enum replication of proto/startup.h: what it is made for */
+	char transaction;    /* of the last ReadyForQuery: I, T or E */
+	bool close_needed;   /* is closed at the end of its lease */
+	bool skips;	     /* sent an error in a batch: ignores what comes before Sync */
+	bool checked;	     /* answered its check, and was not leased since */
+	bool used;	     /* has run a client's request since its last reset */
+	bool pass_drop;	     /* what goes through unseen is dropped */
 };
 
 /* Names of the states for SHOW and logs. */
@@ -96,6 +98,9 @@ void server_become(struct server *server, enum server_state state, const char *c
  * if not even a socket could be had.
  */
 struct server *server_connect(struct pool_host *at);
+
+/* The same for one holder alone (pool/dedicated.h). */
+struct server *server_connect_for(struct pool_host *at, struct holder *holder);
 
 /*
  * Begins a connection that cancels what `target` runs now; `canceled` is called when that is

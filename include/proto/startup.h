@@ -88,4 +88,8 @@ enum replication {
 };
 enum replication startup_replication(const char *value);
 
+/* "none", "physical", "logical": for SHOW; and the parameter's value, "no" without. */
+const char *replication_name(uint8_t replication);
+const char *replication_value(uint8_t replication);
+
 #endif

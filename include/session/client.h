@@ -22,14 +22,15 @@ struct console_session;
 struct names;
 
 enum client_state {
-	CLIENT_STARTUP, /* before its startup packet */
-	CLIENT_AUTH,	/* proving who it is */
-	CLIENT_WELCOME, /* accepted; no parameters are known yet to greet it with */
-	CLIENT_IDLE,	/* between requests, without a server */
-	CLIENT_WAITING, /* in the queue with its need */
-	CLIENT_ACTIVE,	/* exactly one server */
-	CLIENT_CONSOLE, /* talks to us */
-	CLIENT_CANCEL,	/* a cancel request, waiting for its connection to the server */
+	CLIENT_STARTUP,	    /* before its startup packet */
+	CLIENT_AUTH,	    /* proving who it is */
+	CLIENT_WELCOME,	    /* accepted; no parameters are known yet to greet it with */
+	CLIENT_IDLE,	    /* between requests, without a server */
+	CLIENT_WAITING,	    /* in the queue with its need */
+	CLIENT_ACTIVE,	    /* exactly one server */
+	CLIENT_REPLICATION, /* a server of its own, to its end */
+	CLIENT_CONSOLE,	    /* talks to us */
+	CLIENT_CANCEL,	    /* a cancel request, waiting for its connection to the server */
 	CLIENT_CLOSED,
 	CLIENT_STATES,
 };
@@ -61,7 +62,12 @@ struct client {
 	struct log_subject log;
 	struct list_node node; /* on the list of its state */
 	struct stream stream;
-	struct holder holder; /* its lease, or its wait; its need remembers what it wrote and saw */
+	/*
+	 * Its lease, or its wait.  Its need remembers what it wrote and saw, and from the startup
+	 * packet on, before anybody is asked who it is, whether this is a replication connection
+	 * (need.replication, enum replication of proto/startup.h).
+	 */
+	struct holder holder;
 	struct task
 		task; /* goes on with input that could not be taken earlier; in the end, buries */
 	struct pooler *pooler;

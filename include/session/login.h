@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "auth/verify.h"
+#include "base/text.h"
 
 struct client;
 
@@ -19,6 +20,7 @@ struct client_login {
 	char database[DATABASE_NAME_MAX + 1];
 	char user[USER_NAME_MAX + 1];
 	char *application_name;
+	struct text server_parameters; /* replication: for its server, as in a startup packet */
 	struct verify verify;
 	uint16_t minor;
 	bool console;

@@ -15,4 +15,7 @@ const char *need_name(uint8_t kind);
 /* The one place of decision: what a request needs, given what its text says and who asks. */
 void route_decide(const struct client *client, const struct request *request, struct need *need);
 
+/* Where a replication connection goes: to the primary, unless the client or the database says. */
+void route_replication(const struct client *client, struct need *need);
+
 #endif

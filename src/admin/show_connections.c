@@ -252,7 +252,9 @@ static void value(struct cell *cell, const struct show_column *column, const voi
 	const struct row *row = data;
 
 	if (column->arg == IS_REPLICATION)
-		cell_text(cell, "none");
+		cell_text(cell, replication_name(row->client != NULL
+							 ? row->client->holder.need.replication
+							 : row->server->replication));
 	else if (column->arg == IS_TLS)
 		cell_text(cell, "");
 	else if (row->client != NULL)
@@ -343,6 +345,7 @@ static void walk_sockets(struct show *show)
 static void walk_active_sockets(struct show *show)
 {
 	walk_client_state(show, CLIENT_ACTIVE, true);
+	walk_client_state(show, CLIENT_REPLICATION, true);
 	walk_server_states(show, 1u << SERVER_LEASED, true);
 }
 

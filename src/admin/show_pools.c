@@ -219,7 +219,8 @@ enum {
 
 static unsigned waiting(const struct pool *pool)
 {
-	return pool->queues[0].count + pool->queues[1].count;
+	return pool->queues[QUEUE_WRITE].count + pool->queues[QUEUE_OTHER].count +
+	       pool->queues[QUEUE_DEDICATED].count;
 }
 
 static void console_pool_value(struct cell *cell, unsigned column)

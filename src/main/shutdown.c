@@ -23,7 +23,7 @@
 static unsigned count_clients(void)
 {
 	static const enum client_state states[] = { CLIENT_WELCOME, CLIENT_IDLE, CLIENT_WAITING,
-						    CLIENT_ACTIVE };
+						    CLIENT_ACTIVE, CLIENT_REPLICATION };
 	unsigned count = 0;
 	size_t i;
 

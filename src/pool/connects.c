@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "pool/choice.h"
 #include "pool/database.h"
+#include "pool/dedicated.h"
 #include "pool/queue.h"
 #include "proto/error.h"
 
@@ -44,28 +45,60 @@ static bool awaits_address(const struct pool_host *at)
 	return host_address(at->host) == NULL && at->host->cause != CAUSE_UNRESOLVED;
 }
 
-/* Room for one more: the limits of the pool, of the database, of the user. */
-static bool may_connect(struct pool_host *at, usec_t longest_wait)
+/* A connection to the host may be tried now. */
+static bool may_try(const struct pool_host *at)
 {
-	struct pool *pool = at->pool;
+	return !at->removed && clock_now() >= at->retry_at &&
+	       pool_host_unready(at) < CONNECTS_MAX && !awaits_address(at);
+}
+
+static bool is_full(const struct pool_host *at, usec_t longest_wait)
+{
+	const struct pool *pool = at->pool;
 	const struct settings *settings = &pool->settings;
 	unsigned have = database_is_split(pool->database) ? pool_host_servers(at) : pool->servers;
 	unsigned limit = (unsigned)settings->default_pool_size;
 
-	if (at->removed || clock_now() < at->retry_at || pool_host_unready(at) >= CONNECTS_MAX ||
-	    awaits_address(at))
-		return false;
 	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
 		limit += (unsigned)settings->reserve_pool_size;
-	if (settings->default_pool_size > 0 && have >= limit)
-		return false;
-	return has_room(pool);
+	return settings->default_pool_size > 0 && have >= limit;
+}
+
+/* Room for one more: the limits of the pool, of the database, of the user. */
+static bool may_connect(struct pool_host *at, usec_t longest_wait)
+{
+	return may_try(at) && !is_full(at, longest_wait) && has_room(at->pool);
 }
 
 static void set_retry(struct pool_host *at, usec_t moment)
 {
 	if (!list_has(&at->retry.node) || at->retry.at > moment)
 		deadline_set(&at->pool->retries, &at->retry, moment);
+}
+
+/* Closes an idle server of the pool, or of its part on this host where each has its own size. */
+static bool evict_idle(struct pool_host *at)
+{
+	struct pool *pool = at->pool;
+	struct list_node *first = list_first(&at->servers[SERVER_IDLE]);
+
+	if (!database_is_split(pool->database))
+		list_for_each(&pool->hosts, node, after)
+			if (first == NULL)
+				first = list_first(&list_entry(node, struct pool_host, node)
+							    ->servers[SERVER_IDLE]);
+	if (first == NULL)
+		return false;
+	server_close(list_entry(first, struct server, node), "evicted");
+	return true;
+}
+
+bool connects_make_room(struct pool_host *at)
+{
+	if (clock_now() < at->retry_at)
+		set_retry(at, at->retry_at);
+	return may_try(at) && (!is_full(at, queue_longest_wait(at->pool)) || evict_idle(at)) &&
+	       has_room(at->pool);
 }
 
 /* Opens what those in the queues would use, beyond what is already on its way. */
@@ -169,6 +202,10 @@ void connects_failed(struct server *server, const char *sqlstate, const char *te
 {
 	struct pool *pool = server->pool;
 
+	if (server->intended != NULL && final) {
+		dedicated_refused(server, sqlstate, text);
+		return;
+	}
 	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
 	set_retry(server->at, server->at->retry_at);
 	pool_wake(pool);

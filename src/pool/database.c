@@ -10,6 +10,7 @@
 #include "auth/scram.h"
 #include "base/mem.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 
 static void describe(const struct log_subject *subject, char *buffer, size_t size)
 {
@@ -385,7 +386,7 @@ void pooler_has_room(struct pooler *pooler)
 		list_for_each(&database->pools, node, after) {
 			struct pool *pool = list_entry(node, struct pool, node);
 
-			if (pool->queues[0].count + pool->queues[1].count != 0)
+			if (queue_has_waiters(pool))
 				pool_wake(pool);
 		}
 	}

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "pool/connects.h"
 #include "pool/database.h"
+#include "pool/dedicated.h"
 #include "pool/pool.h"
 #include "pool/server.h"
 #include "proto/compose.h"
@@ -57,6 +58,11 @@ void login_free(struct server *server)
 	server->login = NULL;
 }
 
+const struct greeting *login_greeting(const struct server *server)
+{
+	return &server->login->greeting;
+}
+
 static const char *database_name(const struct pool *pool)
 {
 	const char *name = pool->database->entry->dbname;
@@ -79,6 +85,8 @@ void login_begin(struct server *server)
 	startup_param(&writer, "database", database_name(server->pool));
 	for (unsigned i = 0; i < entry->parameter_count; i++)
 		startup_param(&writer, entry->parameters[i].name, entry->parameters[i].value);
+	if (server->intended != NULL)
+		server->intended->calls->introduce(server->intended, &writer);
 	startup_end(&writer);
 	stream_send(&server->stream, packet.data, (uint32_t)packet.len);
 	text_done(&packet);
@@ -170,7 +178,8 @@ static void take_error(struct server *server, const struct message *message)
 		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
 	log_warn(server, "server login failed: %s %s (%s)", fields.severity, fields.message,
 		 fields.sqlstate);
-	connects_failed(server, fields.sqlstate, fields.message, !passing);
+	connects_failed(server, fields.sqlstate, fields.message,
+			!passing || server->intended != NULL);
 	snprintf(why, sizeof(why), "login failed: %s", fields.message);
 	server_close(server, why);
 }
@@ -180,15 +189,20 @@ static void finish(struct server *server)
 	struct pool *pool = server->pool;
 	const char *query = pool->database->entry->connect_query;
 
-	greeting_done(&pool->greeting);
-	pool->greeting = server->login->greeting;
-	memset(&server->login->greeting, 0, sizeof(server->login->greeting));
-	login_free(server);
 	deadline_clear(&server->deadline);
 	server->at->retry_at = 0;
 	host_evidence(server->at->host, EVIDENCE_CONNECTED);
 	if (pool->settings.log_connections)
 		log_info(server, "new connection to server");
+	if (server->intended != NULL) {
+		dedicated_ready(server);
+		login_free(server);
+		return;
+	}
+	greeting_done(&pool->greeting);
+	pool->greeting = server->login->greeting;
+	memset(&server->login->greeting, 0, sizeof(server->login->greeting));
+	login_free(server);
 	if (query[0] != '\0')
 		server_run_chores(server, query);
 	else

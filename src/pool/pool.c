@@ -14,6 +14,7 @@
 #include "pool/choice.h"
 #include "pool/connects.h"
 #include "pool/database.h"
+#include "pool/dedicated.h"
 #include "pool/queue.h"
 #include "proto/error.h"
 
@@ -304,7 +305,7 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
 
 /* ---- leases ---- */
 
-static void attach(struct server *server, struct holder *holder)
+void pool_attach(struct server *server, struct holder *holder)
 {
 	struct pool *pool = server->pool;
 
@@ -426,7 +427,7 @@ struct server *pool_try(struct holder *holder, struct pool_host **best)
 	if (server == NULL)
 		return NULL;
 	want_on_chosen(holder->pool, &holder->need, server, *best);
-	attach(server, holder);
+	pool_attach(server, holder);
 	return server;
 }
 
@@ -527,6 +528,7 @@ static void serve(struct task *task)
 	refresh_hosts(pool);
 	if (connects_are_failing(pool))
 		queue_refuse_all(pool, pool->failure_state, pool->failure);
+	dedicated_open(pool);
 	queue_serve(pool);
 	connects_open(pool);
 }
@@ -554,6 +556,7 @@ void pool_reconnect(struct pool *pool, const char *why)
 			list_for_each(&at->servers[state], node, after)
 				list_entry(node, struct server, node)->close_needed =
 					state != SERVER_CANCELING;
+		dedicated_close(at, why);
 	}
 	greeting_done(&pool->greeting);
 	pool_close_idle(pool, why);

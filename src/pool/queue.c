@@ -2,8 +2,9 @@
 /*
  * Those who wait for a server of a pool.
  *
- * There is one place of waiting: two queues, for those who need the primary and for the others,
- * so that reads go on while writes are held.  Within a queue who came first is served first, as
+ * There is one place of waiting: a queue for those who need the primary and one for the others,
+ * so that reads go on while writes are held; those who want a connection of their own have a
+ * third, served by pool/dedicated.  Within a queue who came first is served first, as
  * far as its need allows.  Whatever may end a wait posts the pool's task, which calls queue_serve.
  */
 #include "pool/queue.h"
@@ -12,11 +13,14 @@
 
 #include "pool/connects.h"
 #include "pool/database.h"
+#include "pool/dedicated.h"
 #include "proto/error.h"
 
 static int queue_of(const struct need *need)
 {
-	return need->kind == NEED_WRITE ? 0 : 1;
+	if (need->replication != 0)
+		return QUEUE_DEDICATED;
+	return need->kind == NEED_WRITE ? QUEUE_WRITE : QUEUE_OTHER;
 }
 
 /* When a holder is told that it waits; INT64_MAX: not, or it was. */
@@ -98,7 +102,9 @@ bool queue_is_empty(const struct pool *pool, const struct need *need)
 
 bool queue_has_waiters(const struct pool *pool)
 {
-	return pool->queues[0].count + pool->queues[1].count != 0;
+	return pool->queues[QUEUE_WRITE].count + pool->queues[QUEUE_OTHER].count +
+		       pool->queues[QUEUE_DEDICATED].count !=
+	       0;
 }
 
 void queue_join(struct holder *holder)
@@ -117,6 +123,8 @@ void queue_leave(struct holder *holder)
 	list_remove(&holder->node);
 	deadline_clear(&holder->deadline);
 	holder->wait_since = 0;
+	if (holder->need.replication != 0)
+		dedicated_abandon(holder);
 }
 
 static void refuse_no_replica(struct holder *holder)
@@ -166,9 +174,11 @@ void queue_serve(struct pool *pool)
 {
 	int first = 0;
 
-	if (pool->queues[0].count != 0 && pool->queues[1].count != 0) {
-		struct holder *a = list_entry(list_first(&pool->queues[0]), struct holder, node);
-		struct holder *b = list_entry(list_first(&pool->queues[1]), struct holder, node);
+	if (pool->queues[QUEUE_WRITE].count != 0 && pool->queues[QUEUE_OTHER].count != 0) {
+		struct holder *a =
+			list_entry(list_first(&pool->queues[QUEUE_WRITE]), struct holder, node);
+		struct holder *b =
+			list_entry(list_first(&pool->queues[QUEUE_OTHER]), struct holder, node);
 
 		first = a->wait_since <= b->wait_since ? 0 : 1;
 	}

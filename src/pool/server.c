@@ -37,7 +37,8 @@ static const char *const state_names[SERVER_STATES] = {
 #define TO(state) (1u << (state))
 static const unsigned moves[SERVER_STATES] = {
 	[SERVER_CONNECTING] = TO(SERVER_LOGIN) | TO(SERVER_CLOSED),
-	[SERVER_LOGIN] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
+	[SERVER_LOGIN] =
+		TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_LEASED) | TO(SERVER_CLOSED),
 	[SERVER_CANCELING] = TO(SERVER_CLOSED),
 	[SERVER_IDLE] = TO(SERVER_LEASED) | TO(SERVER_CHORES) | TO(SERVER_CLOSED),
 	[SERVER_LEASED] = TO(SERVER_IDLE) | TO(SERVER_CHORES) | TO(SERVER_HELD) | TO(SERVER_CLOSED),
@@ -454,7 +455,7 @@ static void remove_unborn(struct server *server)
 	slab_free(&slab, server);
 }
 
-struct server *server_connect(struct pool_host *at)
+struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 {
 	struct server *server = server_new(at, SERVER_CONNECTING);
 	struct settings *settings = &at->pool->settings;
@@ -466,11 +467,18 @@ struct server *server_connect(struct pool_host *at)
 		remove_unborn(server);
 		return NULL;
 	}
+	server->intended = holder;
+	server->replication = holder != NULL ? holder->need.replication : 0;
 	count_connection(server, 1);
 	if (settings->server_connect_timeout > 0)
 		deadline_set(&at->pool->connects, &server->deadline,
 			     clock_now() + settings->server_connect_timeout);
 	return server;
+}
+
+struct server *server_connect(struct pool_host *at)
+{
+	return server_connect_for(at, NULL);
 }
 
 struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who)

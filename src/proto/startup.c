@@ -227,3 +227,17 @@ enum replication startup_replication(const char *value)
 		return REPLICATION_NONE;
 	return REPLICATION_BAD;
 }
+
+const char *replication_name(uint8_t replication)
+{
+	static const char *const names[] = { "none", "physical", "logical" };
+
+	return names[replication];
+}
+
+const char *replication_value(uint8_t replication)
+{
+	static const char *const values[] = { "no", "yes", "database" };
+
+	return values[replication];
+}

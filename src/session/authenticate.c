@@ -86,8 +86,9 @@ void authenticate_begin(struct client *client)
 	enum auth_step step;
 
 	if (client->pooler->config->settings.log_connections)
-		log_info(client, "login attempt: db=%s user=%s tls=no replication=no",
-			 login->database, login->user);
+		log_info(client, "login attempt: db=%s user=%s tls=no replication=%s",
+			 login->database, login->user,
+			 replication_value(client->holder.need.replication));
 	if (client->pooler->shutting_down && !config_name_is_console(login->database)) {
 		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW, "pooler is shutting down");
 		return;

@@ -19,6 +19,7 @@
 #include "session/loss.h"
 #include "session/names.h"
 #include "session/relay.h"
+#include "session/replication.h"
 #include "session/request.h"
 #include "session/timeouts.h"
 
@@ -27,21 +28,22 @@ static struct list states[CLIENT_STATES];
 static const struct console_calls *console;
 
 static const char *const state_names[CLIENT_STATES] = {
-	[CLIENT_STARTUP] = "startup",	    [CLIENT_AUTH] = "login",
-	[CLIENT_WELCOME] = "waiting_login", [CLIENT_IDLE] = "idle",
-	[CLIENT_WAITING] = "waiting",	    [CLIENT_ACTIVE] = "active",
-	[CLIENT_CONSOLE] = "active",	    [CLIENT_CANCEL] = "active_cancel_req",
-	[CLIENT_CLOSED] = "closed",
+	[CLIENT_STARTUP] = "startup",	       [CLIENT_AUTH] = "login",
+	[CLIENT_WELCOME] = "waiting_login",    [CLIENT_IDLE] = "idle",
+	[CLIENT_WAITING] = "waiting",	       [CLIENT_ACTIVE] = "active",
+	[CLIENT_REPLICATION] = "active",       [CLIENT_CONSOLE] = "active",
+	[CLIENT_CANCEL] = "active_cancel_req", [CLIENT_CLOSED] = "closed",
 };
 
 #define TO(state) (1u << (state))
 static const unsigned moves[CLIENT_STATES] = {
 	[CLIENT_STARTUP] = TO(CLIENT_AUTH) | TO(CLIENT_CANCEL) | TO(CLIENT_CLOSED),
 	[CLIENT_AUTH] = TO(CLIENT_WELCOME) | TO(CLIENT_CONSOLE) | TO(CLIENT_CLOSED),
-	[CLIENT_WELCOME] = TO(CLIENT_IDLE) | TO(CLIENT_CLOSED),
+	[CLIENT_WELCOME] = TO(CLIENT_IDLE) | TO(CLIENT_REPLICATION) | TO(CLIENT_CLOSED),
 	[CLIENT_IDLE] = TO(CLIENT_ACTIVE) | TO(CLIENT_WAITING) | TO(CLIENT_CLOSED),
 	[CLIENT_WAITING] = TO(CLIENT_ACTIVE) | TO(CLIENT_IDLE) | TO(CLIENT_CLOSED),
 	[CLIENT_ACTIVE] = TO(CLIENT_IDLE) | TO(CLIENT_WAITING) | TO(CLIENT_CLOSED),
+	[CLIENT_REPLICATION] = TO(CLIENT_CLOSED),
 	[CLIENT_CONSOLE] = TO(CLIENT_CLOSED),
 	[CLIENT_CANCEL] = TO(CLIENT_CLOSED),
 	[CLIENT_CLOSED] = 0,
@@ -183,7 +185,9 @@ static void leave_pool(struct client *client)
 	struct pool *pool = client_pool(client);
 
 	queue_leave(&client->holder);
-	if (client_server(client) != NULL)
+	if (client->state == CLIENT_REPLICATION)
+		replication_leave(client);
+	else if (client_server(client) != NULL)
 		loss_client_leaves(client, client_server(client));
 	if (pool == NULL)
 		return;
@@ -308,7 +312,12 @@ void client_resume(struct client *client)
 
 static void on_resume(struct task *task)
 {
-	request_run(list_entry(task, struct client, task));
+	struct client *client = list_entry(task, struct client, task);
+
+	if (client->state == CLIENT_REPLICATION)
+		replication_run(client);
+	else
+		request_run(client);
 }
 
 static void on_input(struct stream *stream)
@@ -323,6 +332,9 @@ static void on_input(struct stream *stream)
 	case CLIENT_STARTUP:
 	case CLIENT_AUTH:
 		login_run(client);
+		break;
+	case CLIENT_REPLICATION:
+		replication_run(client);
 		break;
 	case CLIENT_CONSOLE:
 		console->input(client);

@@ -9,6 +9,7 @@ libpgweir_a_SOURCES += \
 	src/session/loss.c include/session/loss.h \
 	src/session/names.c include/session/names.h \
 	src/session/relay.c include/session/relay.h \
+	src/session/replication.c include/session/replication.h \
 	src/session/request.c include/session/request.h \
 	src/session/route.c include/session/route.h \
 	src/session/scan.c include/session/scan.h \

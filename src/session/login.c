@@ -40,6 +40,7 @@ void login_forget(struct client *client)
 		return;
 	verify_done(&login->verify);
 	free(login->application_name);
+	text_done(&login->server_parameters);
 	free(login);
 	client->login = NULL;
 }
@@ -127,10 +128,7 @@ static void take_parameter(struct client *client, const char *name, const char *
 	} else if (strcmp(name, "options") == 0) {
 		take_options(client, value);
 	} else if (strcmp(name, "replication") == 0) {
-		if (startup_replication(value) != REPLICATION_NONE)
-			client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
-				     "replication connections are not supported: connect to the "
-				     "host itself");
+		/* Read first of all (take_replication). */
 	} else if (strcmp(name, "application_name") == 0) {
 		free(login->application_name);
 		login->application_name = mem_string(value);
@@ -156,6 +154,56 @@ static void name_application(struct client *client)
 		parameters_set(&client->wanted, PARAMETER_APPLICATION_NAME, name);
 }
 
+/* A replication connection: what the others are told is for its server to judge. */
+static bool take_replication(struct client *client, const struct startup *startup)
+{
+	const char *value = startup_find(startup, "replication");
+	enum replication replication = startup_replication(value);
+
+	if (replication == REPLICATION_BAD) {
+		client_close(client, SQLSTATE_INVALID_PARAMETER,
+			     "invalid value for parameter \"replication\": \"%s\"", value);
+		return false;
+	}
+	client->holder.need.replication = (uint8_t)replication;
+	return true;
+}
+
+static void keep_for_server(struct client *client, const char *name, const char *value)
+{
+	struct writer writer;
+
+	if (startup_is_protocol_option(name))
+		return;
+	writer_init_text(&writer, &client->login->server_parameters);
+	startup_param(&writer, name, value);
+}
+
+/* pgweir.route in the options of a replication client; the string goes to the server whole. */
+static void take_route(struct client *client, const char *options)
+{
+	char buffer[1024];
+	const char *at = options, *name, *value;
+
+	while (client->state != CLIENT_CLOSED &&
+	       startup_option_next(&at, buffer, sizeof(buffer), &name, &value) == OPTION_SET)
+		take_own(client, name, value);
+}
+
+static void take_parameter_for_server(struct client *client, const char *name, const char *value)
+{
+	static const char *const ours[] = { "user", "database", "application_name", "replication" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(name, ours[i]) == 0) {
+			take_parameter(client, name, value);
+			return;
+		}
+	if (strcmp(name, "options") == 0)
+		take_route(client, value);
+	keep_for_server(client, name, value);
+}
+
 static void send_negotiation(struct client *client, const struct startup *startup)
 {
 	struct text packet = { 0 };
@@ -174,8 +222,14 @@ static void take_login(struct client *client, const struct startup *startup)
 	struct client_login *login = client->login;
 
 	login->minor = startup_minor(startup);
-	while (client->state != CLIENT_CLOSED && startup_next(startup, &at, &name, &value))
-		take_parameter(client, name, value);
+	if (!take_replication(client, startup))
+		return;
+	while (client->state != CLIENT_CLOSED && startup_next(startup, &at, &name, &value)) {
+		if (client->holder.need.replication != REPLICATION_NONE)
+			take_parameter_for_server(client, name, value);
+		else
+			take_parameter(client, name, value);
+	}
 	if (client->state == CLIENT_CLOSED)
 		return;
 	if (login->user[0] == '\0') {

@@ -27,15 +27,20 @@ static enum route_choice database_choice(enum routing routing)
 	return ROUTE_CHOICE_PRIMARY;
 }
 
+static enum route_choice choice_of_client(const struct client *client)
+{
+	if (client->route != ROUTE_CHOICE_NONE)
+		return client->route;
+	return database_choice(client_pool(client)->settings.route);
+}
+
 static enum route_choice choice_of(const struct client *client, const struct request *request)
 {
 	if (client->must_write)
 		return ROUTE_CHOICE_PRIMARY;
 	if (request->hint != ROUTE_CHOICE_NONE)
 		return request->hint;
-	if (client->route != ROUTE_CHOICE_NONE)
-		return client->route;
-	return database_choice(client_pool(client)->settings.route);
+	return choice_of_client(client);
 }
 
 static enum need_fallback fallback_of(const struct settings *settings)
@@ -111,23 +116,12 @@ const char *need_name(uint8_t kind)
 	return names[kind];
 }
 
-void route_decide(const struct client *client, const struct request *request, struct need *need)
+/* What is asked for, whatever the statement. */
+static void apply_choice(enum route_choice choice, struct need *need)
 {
-	const struct settings *settings = &client_pool(client)->settings;
-
-	*need = client->holder.need; /* with what it wrote and saw */
-	need->kind = NEED_WRITE;
-	need->patient = false;
-	need->any_age = false;
-	if (!database_is_split(client->database))
-		return;
-	need->fallback = (uint8_t)fallback_of(settings);
-	need->patient = is_patient(client);
-	switch (choice_of(client, request)) {
+	switch (choice) {
 	case ROUTE_CHOICE_NONE:
 	case ROUTE_CHOICE_SPLIT:
-		need->kind = (uint8_t)split(client, request);
-		break;
 	case ROUTE_CHOICE_PRIMARY:
 		break;
 	case ROUTE_CHOICE_REPLICA:
@@ -143,4 +137,34 @@ void route_decide(const struct client *client, const struct request *request, st
 		need->kind = NEED_ANY;
 		break;
 	}
+}
+
+void route_decide(const struct client *client, const struct request *request, struct need *need)
+{
+	const struct settings *settings = &client_pool(client)->settings;
+	enum route_choice choice;
+
+	*need = client->holder.need; /* with what it wrote and saw */
+	need->kind = NEED_WRITE;
+	need->patient = false;
+	need->any_age = false;
+	if (!database_is_split(client->database))
+		return;
+	need->fallback = (uint8_t)fallback_of(settings);
+	need->patient = is_patient(client);
+	choice = choice_of(client, request);
+	if (choice == ROUTE_CHOICE_NONE || choice == ROUTE_CHOICE_SPLIT)
+		need->kind = (uint8_t)split(client, request);
+	else
+		apply_choice(choice, need);
+}
+
+void route_replication(const struct client *client, struct need *need)
+{
+	need->kind = NEED_WRITE;
+	need->any_age = true;
+	if (!database_is_split(client->database))
+		return;
+	need->fallback = FALLBACK_WAIT;
+	apply_choice(choice_of_client(client), need);
 }

@@ -9,6 +9,7 @@
 #include "session/cancel.h"
 #include "session/client.h"
 #include "session/login.h"
+#include "session/replication.h"
 
 /* ---- where it goes ---- */
 
@@ -113,6 +114,10 @@ void welcome_enter(struct client *client)
 	client->holder.pool = pool;
 	pool->clients++;
 	client_become(client, CLIENT_WELCOME, "authenticated");
+	if (client->holder.need.replication != REPLICATION_NONE) {
+		replication_begin(client);
+		return;
+	}
 	if (pool->greeting.count != 0) {
 		welcome_greet(client);
 		return;
@@ -138,6 +143,8 @@ static const char *shown_value(struct client *client, const struct greeting_para
 {
 	int index = parameter_index(parameter->name);
 
+	if (client->holder.need.replication != REPLICATION_NONE)
+		return parameter->value;
 	if (database_is_split(client->database) && strcmp(parameter->name, "in_hot_standby") == 0)
 		return "off";
 	if (index < 0)
@@ -153,7 +160,7 @@ static void make_key(struct client *client)
 	cancel_register(client);
 }
 
-void welcome_greet(struct client *client)
+static void greet(struct client *client, const struct greeting *greeting, enum client_state state)
 {
 	struct pool *pool = client_pool(client);
 	const char *message = pool->settings.login_notify_message;
@@ -163,9 +170,9 @@ void welcome_greet(struct client *client)
 	make_key(client);
 	writer_init_text(&writer, &packet);
 	compose_authentication_ok(&writer);
-	for (unsigned i = 0; i < pool->greeting.count; i++)
-		compose_parameter_status(&writer, pool->greeting.parameters[i].name,
-					 shown_value(client, &pool->greeting.parameters[i]));
+	for (unsigned i = 0; i < greeting->count; i++)
+		compose_parameter_status(&writer, greeting->parameters[i].name,
+					 shown_value(client, &greeting->parameters[i]));
 	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
 				 client->cancel_key_len);
 	if (message[0] != '\0')
@@ -175,7 +182,17 @@ void welcome_greet(struct client *client)
 	text_done(&packet);
 	pool->stats.client_logins++;
 	login_forget(client);
-	client_become(client, CLIENT_IDLE, "logged in");
+	client_become(client, state, "logged in");
 	if (stream_available(&client->stream) != 0)
 		client_resume(client);
+}
+
+void welcome_greet(struct client *client)
+{
+	greet(client, &client_pool(client)->greeting, CLIENT_IDLE);
+}
+
+void welcome_greet_replication(struct client *client, const struct greeting *greeting)
+{
+	greet(client, greeting, CLIENT_REPLICATION);
 }
