@@ -13,6 +13,7 @@
 #include "conf/config.h"
 #include "conf/diff.h"
 #include "io/addr.h"
+#include "io/deadline.h"
 #include "io/loop.h"
 #include "io/socket.h"
 #include "io/stream.h"
@@ -31,6 +32,9 @@ struct pooler {
 	struct secrets secrets;
 	struct list databases;
 	struct list clusters;
+	struct map by_name;	     /* databases that are not removed, by the hash of their name */
+	struct deadlines idle_pools; /* pools and automatic databases that nobody uses */
+	struct deadlines idle_databases;
 	struct map users; /* struct pool_user by the hash of its name */
 	uint64_t last_id; /* of clients and servers: one counter */
 	unsigned servers;
@@ -59,7 +63,10 @@ struct database {
 	struct cluster *cluster;
 	struct cluster_watcher watcher;
 	struct list pools;
+	struct map by_user; /* the same, by the hash of their user */
 	struct task burial;
+	struct deadline disuse;
+	usec_t unused_since; /* no clients, no servers; 0: there are some */
 	unsigned servers;
 	unsigned clients;
 	bool automatic; /* made from the `*` entry */
@@ -120,8 +127,15 @@ bool pooler_evict(struct pooler *pooler, const char *user);
 /* A server became idle or was closed: pools that waited for room may look again. */
 void pooler_has_room(struct pooler *pooler);
 
-/* Frees a database without clients that is not in the configuration any more. */
-void database_forget(struct database *database);
+/*
+ * A client belongs to the database, or does not any more.  The last one that leaves a database
+ * that is not in the configuration any more ends it.
+ */
+void database_enter(struct database *database);
+void database_leave(struct database *database);
+
+/* Frees a database that has no clients. */
+void database_drop(struct database *database);
 
 /* The counters of a user, made if they are not there. */
 struct pool_user *pooler_user(struct pooler *pooler, const char *name);

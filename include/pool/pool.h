@@ -117,6 +117,8 @@ struct pool {
 	struct deadlines transactions; /* the session layer's: transaction time-outs */
 	struct task serve;
 	struct task burial;
+	struct deadline disuse;
+	usec_t unused_since;	  /* no clients, no servers; 0: there are some */
 	struct greeting greeting; /* of the last server that logged in; empty: none did yet */
 	char *failure;		  /* why the last attempt to connect failed; NULL: it did not */
 	char failure_state[6];	  /* its SQLSTATE */
@@ -134,6 +136,10 @@ struct pool {
 /* The pool of a database for a user; made if it is not there.  `user` is the server's. */
 struct pool *pool_get(struct database *database, const char *user);
 struct pool *pool_find(const struct database *database, const char *user);
+
+/* A client belongs to the pool, or does not any more. */
+void pool_enter(struct pool *pool);
+void pool_leave(struct pool *pool);
 
 /*
  * Closes all servers and frees the pool at the end of the turn.  It has no clients.

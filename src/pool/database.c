@@ -9,6 +9,7 @@
 
 #include "auth/scram.h"
 #include "base/mem.h"
+#include "pool/disuse.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
 
@@ -249,6 +250,11 @@ static void open_forced_pool(struct database *database)
 			 NULL);
 }
 
+static uint64_t hash_of(const char *name)
+{
+	return map_hash(name, strlen(name));
+}
+
 static struct database *database_new(struct pooler *pooler, const char *name,
 				     const struct config_database *entry)
 {
@@ -262,6 +268,7 @@ static struct database *database_new(struct pooler *pooler, const char *name,
 	database->watcher.on_changed = on_cluster_changed;
 	list_init(&database->pools);
 	list_append(&pooler->databases, &database->node);
+	map_add(&pooler->by_name, hash_of(name), database);
 	join_cluster(database);
 	open_forced_pool(database);
 	return database;
@@ -284,36 +291,57 @@ static void bury(struct task *task)
 {
 	struct database *database = list_entry(task, struct database, burial);
 
+	map_done(&database->by_user);
 	config_unref(database->config);
 	free(database->name);
 	free(database);
 }
 
-static void database_free(struct database *database)
+/* Nobody finds it any more; another one may have its name. */
+static void unlist(struct database *database)
+{
+	map_remove(&database->pooler->by_name, hash_of(database->name), database);
+}
+
+void database_drop(struct database *database)
 {
 	close_pools(database, "database removed");
 	assert(list_is_empty(&database->pools));
+	unlist(database);
+	deadline_clear(&database->disuse);
 	leave_cluster(database);
 	list_remove(&database->node);
 	database->burial.run = bury;
 	loop_bury(database->pooler->loop, &database->burial);
 }
 
-void database_forget(struct database *database)
+static void drop_removed(struct database *database)
 {
 	if (database->removed && database->clients == 0)
-		database_free(database);
+		database_drop(database);
+}
+
+void database_enter(struct database *database)
+{
+	database->clients++;
+	disuse_note_database(database);
+}
+
+void database_leave(struct database *database)
+{
+	database->clients--;
+	disuse_note_database(database);
+	drop_removed(database);
+}
+
+static bool has_name(const void *value, const void *name)
+{
+	return strcmp(((const struct database *)value)->name, name) == 0;
 }
 
 struct database *database_existing(const struct pooler *pooler, const char *name)
 {
-	list_for_each(&pooler->databases, node, after) {
-		struct database *database = list_entry(node, struct database, node);
-
-		if (strcmp(database->name, name) == 0 && !database->removed)
-			return database;
-	}
-	return NULL;
+	return map_find_match(&pooler->by_name, hash_of(name), has_name, name);
 }
 
 struct database *database_find(struct pooler *pooler, const char *name)
@@ -325,6 +353,7 @@ struct database *database_find(struct pooler *pooler, const char *name)
 		return database;
 	database = database_new(pooler, name, fallback);
 	database->automatic = true;
+	disuse_note_database(database);
 	return database;
 }
 
@@ -421,17 +450,40 @@ bool database_is_quiet(const struct database *database)
 
 /* ---- the pooler ---- */
 
+/* Pools that log in with what the auth_file said go on with what it says now. */
+static void follow_secret(struct pool *pool, const struct secrets *fresh)
+{
+	const struct secret *before = secrets_find(&pool->database->pooler->secrets, pool->user);
+	const struct secret *now = secrets_find(fresh, pool->user);
+
+	if (before != NULL && now != NULL && pool->secret != NULL &&
+	    strcmp(pool->secret, before->text) == 0)
+		pool_credentials(pool, now->text, NULL);
+}
+
+static void follow_secrets(struct pooler *pooler, const struct secrets *fresh)
+{
+	list_for_each(&pooler->databases, database_node, after_database) {
+		struct database *database = list_entry(database_node, struct database, node);
+
+		if (database->entry->password[0] != '\0')
+			continue;
+		list_for_each(&database->pools, node, after)
+			follow_secret(list_entry(node, struct pool, node), fresh);
+	}
+}
+
 bool pooler_load_secrets(struct pooler *pooler, const struct config *config, char *error,
 			 size_t size)
 {
 	struct secrets fresh = { 0 };
 
-	if (config->settings.auth_file[0] == '\0')
-		return true;
-	if (!secrets_load(&fresh, config->settings.auth_file, error, size)) {
+	if (config->settings.auth_file[0] != '\0' &&
+	    !secrets_load(&fresh, config->settings.auth_file, error, size)) {
 		secrets_done(&fresh);
 		return false;
 	}
+	follow_secrets(pooler, &fresh);
 	secrets_done(&pooler->secrets);
 	pooler->secrets = fresh;
 	return true;
@@ -449,19 +501,28 @@ static void apply_config(struct pooler *pooler)
 	drop_clusters(pooler, false);
 }
 
+static struct resolver_options resolver_options(const struct settings *settings)
+{
+	struct resolver_options options = {
+		.max_ttl = settings->dns_max_ttl,
+		.negative_ttl = settings->dns_nxdomain_ttl,
+		.resolv_conf = settings->resolv_conf,
+	};
+
+	return options;
+}
+
 bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_transport *transport,
 		 struct config *config, char *error, size_t size)
 {
 	const struct settings *settings = &config->settings;
-	struct resolver_options resolver = {
-		.max_ttl = settings->dns_max_ttl,
-		.negative_ttl = settings->dns_nxdomain_ttl,
-	};
+	struct resolver_options resolver = resolver_options(settings);
 
 	memset(pooler, 0, sizeof(*pooler));
 	pooler->loop = loop;
 	list_init(&pooler->databases);
 	list_init(&pooler->clusters);
+	disuse_init(pooler);
 	parameters_setup(settings->track_extra_parameters);
 	scram_set_iterations((uint32_t)settings->scram_iterations);
 	if (!pooler_load_secrets(pooler, config, error, size))
@@ -484,8 +545,13 @@ static void update_database(struct database *database, const struct config_datab
 	database->entry = entry;
 	join_cluster(database);
 	open_forced_pool(database);
-	list_for_each(&database->pools, node, after)
-		pool_refresh(list_entry(node, struct pool, node));
+	list_for_each(&database->pools, node, after) {
+		struct pool *pool = list_entry(node, struct pool, node);
+
+		pool_refresh(pool);
+		if (entry->password[0] != '\0')
+			pool_credentials(pool, entry->password, NULL);
+	}
 	config_unref(old);
 }
 
@@ -493,10 +559,11 @@ static void remove_database(struct database *database)
 {
 	log_info(database, "removed from the configuration");
 	database->removed = true;
+	unlist(database);
 	if (database->pooler->close_clients != NULL)
 		database->pooler->close_clients(database, "database removed");
 	close_pools(database, "database removed");
-	database_forget(database);
+	drop_removed(database);
 }
 
 /* Servers of what changed in a way that matters to them are closed when they are free. */
@@ -525,10 +592,7 @@ static void on_difference(void *arg, const struct config_difference *difference)
 void pooler_reconfigure(struct pooler *pooler, struct config *config)
 {
 	struct config *old = pooler->config;
-	struct resolver_options resolver = {
-		.max_ttl = config->settings.dns_max_ttl,
-		.negative_ttl = config->settings.dns_nxdomain_ttl,
-	};
+	struct resolver_options resolver = resolver_options(&config->settings);
 
 	pooler->config = config;
 	pooler->streams.high_water = (uint32_t)config->settings.high_water;
@@ -554,6 +618,7 @@ void pooler_reconfigure(struct pooler *pooler, struct config *config)
 	}
 	config_diff(old, config, on_difference, pooler);
 	apply_config(pooler);
+	disuse_renew(pooler);
 	config_unref(old);
 }
 
@@ -562,13 +627,15 @@ void pooler_done(struct pooler *pooler)
 	struct list_node *node;
 
 	while ((node = list_first(&pooler->databases)) != NULL)
-		database_free(list_entry(node, struct database, node));
+		database_drop(list_entry(node, struct database, node));
 	drop_clusters(pooler, true);
 	loop_end_turn(pooler->loop);
 	if (pooler->resolver != NULL)
 		resolver_free(pooler->resolver);
 	secrets_done(&pooler->secrets);
 	free_users(pooler);
+	map_done(&pooler->by_name);
+	disuse_done(pooler);
 	config_unref(pooler->config);
 	streams_done(&pooler->streams);
 	chunk_trim();

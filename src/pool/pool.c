@@ -15,6 +15,7 @@
 #include "pool/connects.h"
 #include "pool/database.h"
 #include "pool/dedicated.h"
+#include "pool/disuse.h"
 #include "pool/queue.h"
 #include "proto/error.h"
 
@@ -180,15 +181,19 @@ static void refresh_hosts(struct pool *pool)
 
 /* ---- the pool ---- */
 
+static uint64_t hash_of(const char *user)
+{
+	return map_hash(user, strlen(user));
+}
+
+static bool has_user(const void *value, const void *user)
+{
+	return strcmp(((const struct pool *)value)->user, user) == 0;
+}
+
 struct pool *pool_find(const struct database *database, const char *user)
 {
-	list_for_each(&database->pools, node, after) {
-		struct pool *pool = list_entry(node, struct pool, node);
-
-		if (strcmp(pool->user, user) == 0)
-			return pool;
-	}
-	return NULL;
+	return map_find_match(&database->by_user, hash_of(user), has_user, user);
 }
 
 struct pool *pool_get(struct database *database, const char *user)
@@ -214,8 +219,22 @@ struct pool *pool_get(struct database *database, const char *user)
 	deadlines_init(&pool->requests, loop, NULL);
 	deadlines_init(&pool->transactions, loop, NULL);
 	list_append(&database->pools, &pool->node);
+	map_add(&database->by_user, hash_of(user), pool);
 	pool_refresh(pool);
+	disuse_note_pool(pool);
 	return pool;
+}
+
+void pool_enter(struct pool *pool)
+{
+	pool->clients++;
+	disuse_note_pool(pool);
+}
+
+void pool_leave(struct pool *pool)
+{
+	pool->clients--;
+	disuse_note_pool(pool);
 }
 
 static void bury(struct task *task)
@@ -269,7 +288,9 @@ void pool_close(struct pool *pool, const char *why)
 	assert(pool->clients == 0);
 	pool_close_all(pool, why);
 	task_cancel(&pool->serve); /* nobody waits, and the database may be gone before it runs */
+	deadline_clear(&pool->disuse);
 	list_remove(&pool->node);
+	map_remove(&pool->database->by_user, hash_of(pool->user), pool);
 	pool->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &pool->burial);
 }

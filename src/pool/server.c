@@ -15,6 +15,7 @@
 #include "io/socket.h"
 #include "pool/connects.h"
 #include "pool/database.h"
+#include "pool/disuse.h"
 #include "pool/login.h"
 #include "pool/pool.h"
 #include "proto/compose.h"
@@ -100,6 +101,7 @@ static void count_connection(struct server *server, int by)
 	pool->database->servers += (unsigned)by;
 	pool->database->pooler->servers += (unsigned)by;
 	pooler_user(pool->database->pooler, pool->user)->servers += (unsigned)by;
+	disuse_note_pool(pool);
 }
 
 /* A cancel request is carried by a connection of its own; its target waits until that is gone. */

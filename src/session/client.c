@@ -191,7 +191,7 @@ static void leave_pool(struct client *client)
 		loss_client_leaves(client, client_server(client));
 	if (pool == NULL)
 		return;
-	pool->clients--;
+	pool_leave(pool);
 	client->holder.pool = NULL;
 }
 
@@ -204,8 +204,7 @@ static void leave_limits(struct client *client)
 	if (database == NULL)
 		return;
 	client->database = NULL;
-	database->clients--;
-	database_forget(database);
+	database_leave(database);
 }
 
 /* Everything but the farewell: the client has been told all that it will be told. */

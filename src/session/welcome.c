@@ -37,7 +37,7 @@ static bool find_database(struct client *client)
 		return false;
 	}
 	client->database = database;
-	database->clients++;
+	database_enter(database);
 	return true;
 }
 
@@ -112,7 +112,7 @@ void welcome_enter(struct client *client)
 	pool = pool_get(client->database, entry->user[0] != '\0' ? entry->user : login->user);
 	hand_credentials(client, pool);
 	client->holder.pool = pool;
-	pool->clients++;
+	pool_enter(pool);
 	client_become(client, CLIENT_WELCOME, "authenticated");
 	if (client->holder.need.replication != REPLICATION_NONE) {
 		replication_begin(client);

@@ -50,3 +50,11 @@ test_play_test_cluster_LDADD = $(play_all_ldadd)
 check_PROGRAMS += test/play/test_pressure
 test_play_test_pressure_SOURCES = test/play/test_pressure.c
 test_play_test_pressure_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_reload
+test_play_test_reload_SOURCES = test/play/test_reload.c
+test_play_test_reload_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_disuse
+test_play_test_disuse_SOURCES = test/play/test_disuse.c
+test_play_test_disuse_LDADD = $(play_all_ldadd)

@@ -378,6 +378,8 @@ void pass(usec_t time)
 		list_for_each(&database->pools, pool_node, after_pool)
 			run_pool(list_entry(pool_node, struct pool, node));
 	}
+	deadlines_run(&pooler.idle_pools);
+	deadlines_run(&pooler.idle_databases);
 	run_logins();
 	play_run();
 }
@@ -537,6 +539,7 @@ static char *config_text(const struct play_options *options)
 	text_printf(&text, "[clusters]\nmain = hosts=%s\n", hosts);
 	text_printf(&text, "[databases]\napp = cluster=main %s\n", database);
 	text_printf(&text, "plain = host=10.0.0.1 %s\n", plain);
+	text_printf(&text, "%s\n", options->more != NULL ? options->more : "");
 	return text_take(&text);
 }
 
@@ -550,7 +553,7 @@ static void open_log(void)
 	ck_assert_msg(log_open(&options, error, sizeof(error)), "%s", error);
 }
 
-void play_begin_with(const struct play_options *options)
+static struct config *make_config(const struct play_options *options)
 {
 	char *text = config_text(options), error[512];
 	struct config_error wrong;
@@ -561,6 +564,20 @@ void play_begin_with(const struct play_options *options)
 		ck_abort_msg("%s in\n%s", error, text);
 	}
 	free(text);
+	return config;
+}
+
+void play_reload_with(const struct play_options *options)
+{
+	pooler_reconfigure(&pooler, make_config(options));
+	play_run();
+}
+
+void play_begin_with(const struct play_options *options)
+{
+	struct config *config = make_config(options);
+	char error[512];
+
 	open_log();
 	now = BEGINNING;
 	clock_fake(now);

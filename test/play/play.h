@@ -48,6 +48,7 @@ struct play_options {
 	const char *global;   /* more lines of the section [pgweir] */
 	const char *database; /* more options of the database `app` */
 	const char *plain;    /* and of `plain` */
+	const char *more;     /* more sections, behind [databases] */
 };
 
 /*
@@ -56,6 +57,10 @@ struct play_options {
  */
 #define play_begin(...) play_begin_with(&(struct play_options){ .unused = 0, __VA_ARGS__ })
 void play_begin_with(const struct play_options *options);
+
+/* A RELOAD with another configuration. */
+#define play_reload(...) play_reload_with(&(struct play_options){ .unused = 0, __VA_ARGS__ })
+void play_reload_with(const struct play_options *options);
 
 /* Closes everything and checks that nothing is left; each play ends with it by itself. */
 void play_end(void);

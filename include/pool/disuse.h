@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_POOL_DISUSE_H
+#define PGWEIR_POOL_DISUSE_H
+
+struct database;
+struct pool;
+struct pooler;
+
+/*
+ * Pools and automatic databases that nobody uses: dropped, with their statistics, after
+ * pool_idle_timeout and autodb_idle_timeout.
+ */
+
+void disuse_init(struct pooler *pooler);
+void disuse_done(struct pooler *pooler);
+
+/* Its clients or servers came or went; also notes its database. */
+void disuse_note_pool(struct pool *pool);
+void disuse_note_database(struct database *database);
+
+/* The time-outs may have changed: counts from the time when the use ended. */
+void disuse_renew(struct pooler *pooler);
+
+#endif
