@@ -3,6 +3,7 @@
 #define PGWEIR_IO_SOCKET_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "io/addr.h"
 
@@ -21,5 +22,16 @@ int socket_new(const struct addr *addr, const struct socket_options *options, in
 
 /* Makes an accepted socket non-blocking and applies the options where they mean something. */
 void socket_tune(int fd, bool tcp, const struct socket_options *options);
+
+/* Descriptors that go with one message. */
+#define SOCKET_FDS_MAX 64u
+
+/*
+ * send() and recv() on a Unix socket with descriptors that go along (SCM_RIGHTS).  Those that
+ * are received close on exec and are the caller's; more than SOCKET_FDS_MAX are lost.
+ */
+ssize_t socket_send_fds(int socket, const void *data, size_t len, const int *fds, unsigned count);
+ssize_t socket_receive_fds(int socket, void *data, size_t size, int fds[SOCKET_FDS_MAX],
+			   unsigned *count);
 
 #endif

@@ -152,6 +152,12 @@ void stream_unread(struct stream *stream, const void *data, uint32_t len);
 void stream_send(struct stream *stream, const void *data, uint32_t len);
 
 /*
+ * Sends bytes at once, and a descriptor with them (a Unix socket; the caller keeps its own).
+ * False if that cannot be: output is queued before them, or the socket takes nothing now.
+ */
+bool stream_send_with_fd(struct stream *stream, const void *data, uint32_t len, int fd);
+
+/*
  * Moves the first n available bytes of `from` into the output of `to`: by handing over the
  * chunk where that is cheaper than copying.  Pauses `from` if `to` has too many queued.
  */

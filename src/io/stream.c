@@ -452,6 +452,21 @@ void stream_send(struct stream *stream, const void *data, uint32_t len)
 	queue_flush(stream);
 }
 
+bool stream_send_with_fd(struct stream *stream, const void *data, uint32_t len, int fd)
+{
+	ssize_t n;
+
+	if (stream->streams == NULL || !stream->streams->transport->is_socket ||
+	    stream->out_first != NULL)
+		return false;
+	n = socket_send_fds(stream->fd, data, len, &fd, 1);
+	if (n < 0)
+		return false;
+	stream->sent += (uint32_t)n;
+	stream_send(stream, (const uint8_t *)data + n, len - (uint32_t)n);
+	return true;
+}
+
 /* Hands the whole input chunk over but for a rest behind the first n bytes, which is copied. */
 static void hand_over(struct stream *to, struct stream *from, uint32_t n)
 {
