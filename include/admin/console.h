@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct client;
 struct pooler;
 
 /* The name under which SHOW lists the console, whichever of its names was connected to. */
@@ -28,6 +29,13 @@ struct console_owner {
 	/* SET: one setting, until the next reload.  False as above. */
 	bool (*set)(struct console_owner *owner, const char *key, const char *value, char *error,
 		    size_t size);
+
+	/*
+	 * TAKEOVER: the process at the other end of the client's socket gets our listening
+	 * sockets, and accepts in our place once it is up.  False as above.
+	 */
+	bool (*take_over)(struct console_owner *owner, struct client *client, char *error,
+			  size_t size);
 
 	/* SHUTDOWN: begins; the process ends later.  False: it is shutting down already. */
 	bool (*shut_down)(struct console_owner *owner, enum shutdown_mode mode);

@@ -16,6 +16,9 @@ void operate_pause(struct pooler *pooler);
 /* RESUME of all databases; those that were paused by name stay so. */
 void operate_resume(struct pooler *pooler);
 
+/* Whether anything is paused: all, or a database. */
+bool operate_is_paused(const struct pooler *pooler);
+
 /* Whether a pause is complete: no server is in use.  `database` NULL: all of them. */
 bool operate_is_quiet(struct pooler *pooler, struct database *database);
 

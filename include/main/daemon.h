@@ -28,9 +28,16 @@ bool identity_become(const struct identity *identity, char *error, size_t size);
 /* Leaves terminal, session and working process behind; false with errno if a fork failed. */
 bool daemon_detach(void);
 
-/* Whether the process of a pidfile is alive: then false, with an explanation.  A stale one goes. */
-bool pidfile_check(const char *path, char *error, size_t size);
-bool pidfile_write(const char *path, char *error, size_t size);
+/*
+ * Whether the process of a pidfile is alive: then false, with an explanation.  A stale one goes.
+ * That of `old` (0: nobody) may be there; we take over from it.
+ */
+bool pidfile_check(const char *path, pid_t old, char *error, size_t size);
+
+/* Writes our number, in place of that of a process that we take over from. */
+bool pidfile_write(const char *path, pid_t old, char *error, size_t size);
+
+/* Removes the file if our number stands in it. */
 void pidfile_remove(const char *path);
 
 /* Raises the limit of open files as far as allowed and warns if it may not suffice. */

@@ -10,6 +10,7 @@
 #include "main/listener.h"
 #include "main/shutdown.h"
 #include "main/signals.h"
+#include "main/takeover.h"
 #include "pool/database.h"
 
 /* What the command line said. */
@@ -19,6 +20,7 @@ struct options {
 	bool daemon;
 	bool quiet;
 	bool check;
+	bool reboot;
 	int verbose; /* how many -v */
 };
 
@@ -31,6 +33,7 @@ struct program {
 	struct listeners listeners;
 	struct signals signals;
 	struct shutdown shutdown;
+	struct takeover takeover;
 };
 
 /* Where lines go, by the settings and the command line. */

@@ -4,6 +4,7 @@
 
 #include <ev.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "admin/console.h"
 
@@ -20,6 +21,12 @@ void shutdown_init(struct program *program);
 
 /* Begins; NOW ends the loop.  False: one that waits is under way, and this is another. */
 bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why);
+
+/*
+ * Another process has taken over the listening sockets: they are let go, and the end comes when
+ * all clients have left, and nobody needs our way to a process before us.
+ */
+void shutdown_hand_over(struct program *program, pid_t pid);
 
 /* The loop has ended: closes everything and frees all memory. */
 void shutdown_finish(struct program *program);

@@ -2,6 +2,7 @@
 #ifndef PGWEIR_SESSION_CANCEL_H
 #define PGWEIR_SESSION_CANCEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct client;
@@ -22,6 +23,17 @@ void cancel_forget(struct client *client);
  * does, when the request was passed on or came to nothing.
  */
 void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint32_t key_len);
+
+/*
+ * Whom requests are offered to whose key is not ours: another process that may have given it out.
+ * `pass` says whether it takes the request; then the client waits for cancel_done_elsewhere.
+ */
+void cancel_set_elsewhere(bool (*pass)(void *arg, const struct client *client, uint32_t pid,
+				       const uint8_t *key, uint32_t key_len),
+			  void *arg);
+
+/* What was passed on for the client with this id is done; it may have left meanwhile. */
+void cancel_done_elsewhere(uint64_t id);
 
 /* The connection of a cancel request ended first. */
 void cancel_client_left(struct client *client);

@@ -142,6 +142,15 @@ void client_accept(struct pooler *pooler, int fd, const struct addr *peer,
 		   const struct addr *local);
 
 /*
+ * Takes one end of a pair of sockets from another process of ours, with what a client of that one
+ * sent.
+ */
+void client_adopt(struct pooler *pooler, int fd, const void *data, uint32_t len);
+
+/* Whether it is a process of our own user, on the Unix socket. */
+bool client_is_local(const struct client *client);
+
+/*
  * Closes with an error that the client gets as FATAL (NULL sqlstate: without a word).  `why` is
  * logged.
  */

@@ -49,6 +49,14 @@ void operate_resume(struct pooler *pooler)
 	for_pools(pooler, NULL, pool_wake);
 }
 
+bool operate_is_paused(const struct pooler *pooler)
+{
+	list_for_each(&pooler->databases, node, after)
+		if (list_entry(node, struct database, node)->paused)
+			return true;
+	return pooler->paused;
+}
+
 bool operate_is_quiet(struct pooler *pooler, struct database *database)
 {
 	bool quiet = true;

@@ -261,6 +261,17 @@ static void run_set(struct console_session *session, const struct command *comma
 		result_error(result, SQLSTATE_INVALID_PARAMETER, "SET failed: %s", error);
 }
 
+static void run_takeover(struct console_session *session, const struct command *command,
+			 struct result *result)
+{
+	char error[256];
+
+	(void)command;
+	result_tag(result, "TAKEOVER");
+	if (!console_owner()->take_over(console_owner(), session->client, error, sizeof(error)))
+		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s", error);
+}
+
 static void shut_down(struct console_session *session, struct result *result,
 		      enum shutdown_mode mode)
 {
@@ -381,6 +392,7 @@ const struct command_row command_rows[] = {
   "end when transactions are finished" },
 { "SHUTDOWN WAIT_FOR_CLIENTS", MAY_CONTROL, TAKES_NOTHING, NULL, run_shutdown_clients,
   "end when all clients have left" },
+{ "TAKEOVER", MAY_CONTROL, TAKES_NOTHING, NULL, run_takeover, NULL }, /* pgweir -R */
 
 /* What drivers send by themselves. */
 { "SHOW 1", MAY_LOOK, TAKES_NOTHING, &show_one, NULL, NULL },

@@ -94,25 +94,37 @@ bool daemon_detach(void)
 	return true;
 }
 
-bool pidfile_check(const char *path, char *error, size_t size)
+/* The number in a pidfile, 0 if it holds none; -1 with errno if it cannot be read. */
+static long pidfile_read(const char *path)
 {
 	char text[32] = "";
-	FILE *file;
+	FILE *file = fopen(path, "re");
+	long pid;
+
+	if (file == NULL)
+		return -1;
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
+	fclose(file);
+	pid = strtol(text, NULL, 10);
+	return pid > 0 ? pid : 0;
+}
+
+bool pidfile_check(const char *path, pid_t old, char *error, size_t size)
+{
 	long pid;
 
 	if (path[0] == '\0')
 		return true;
-	file = fopen(path, "re");
-	if (file == NULL) {
+	pid = pidfile_read(path);
+	if (pid < 0) {
 		if (errno == ENOENT)
 			return true;
 		snprintf(error, size, "cannot read pidfile \"%s\": %s", path, strerror(errno));
 		return false;
 	}
-	if (fgets(text, sizeof(text), file) == NULL)
-		text[0] = '\0';
-	fclose(file);
-	pid = strtol(text, NULL, 10);
+	if (pid > 0 && pid == (long)old)
+		return true;
 	if (pid > 0 && pid != (long)getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) {
 		snprintf(error, size, "pidfile \"%s\" exists, another instance running? (pid %ld)",
 			 path, pid);
@@ -127,29 +139,47 @@ bool pidfile_check(const char *path, char *error, size_t size)
 	return true;
 }
 
-bool pidfile_write(const char *path, char *error, size_t size)
+/* A new file with our number; false with errno. */
+static bool write_number(const char *path)
 {
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	char text[32];
-	ssize_t len;
-	int fd;
+	ssize_t len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	bool written = fd >= 0 && write(fd, text, (size_t)len) == len;
+	int saved = errno;
+
+	if (fd >= 0)
+		close(fd);
+	errno = saved;
+	return written;
+}
+
+bool pidfile_write(const char *path, pid_t old, char *error, size_t size)
+{
+	char beside[4096];
+	bool written;
+	int saved;
 
 	if (path[0] == '\0')
 		return true;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	if (fd < 0 || write(fd, text, (size_t)len) != len) {
-		snprintf(error, size, "cannot write pidfile \"%s\": %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
+	if (old == 0) {
+		written = write_number(path);
+	} else {
+		/* At no moment is there none, or one without a number. */
+		snprintf(beside, sizeof(beside), "%s.%ld", path, (long)getpid());
+		written = write_number(beside) && rename(beside, path) == 0;
 	}
-	close(fd);
-	return true;
+	saved = errno;
+	if (!written && old != 0)
+		unlink(beside);
+	if (!written)
+		snprintf(error, size, "cannot write pidfile \"%s\": %s", path, strerror(saved));
+	return written;
 }
 
 void pidfile_remove(const char *path)
 {
-	if (path[0] != '\0')
+	if (path[0] != '\0' && pidfile_read(path) == (long)getpid())
 		unlink(path);
 }
 

@@ -19,6 +19,7 @@
 #include "conf/settings.h"
 #include "io/socket.h"
 #include "main/daemon.h"
+#include "main/inherit.h"
 #include "pool/database.h"
 #include "session/client.h"
 
@@ -43,21 +44,35 @@ static struct listener *listener_add(struct listeners *listeners, int fd, const 
 	return listener;
 }
 
-static void listener_close(struct listener *listener)
+static void listener_let_go(struct listener *listener)
 {
 	struct listeners *all = listener->all;
-	struct stat file;
-	const char *path = listener->addr.un.sun_path;
 
 	if (all->pooler != NULL)
 		ev_io_stop(all->pooler->loop->ev, &listener->watcher);
 	close(listener->fd);
-	if (addr_is_unix(&listener->addr) && path[0] != '\0' && stat(path, &file) == 0 &&
-	    file.st_dev == listener->dev && file.st_ino == listener->ino)
-		unlink(path);
 	list_remove(&listener->node);
 	free(listener);
 }
+
+static void listener_close(struct listener *listener)
+{
+	struct stat file;
+	const char *path = listener->addr.un.sun_path;
+
+	if (addr_is_unix(&listener->addr) && path[0] != '\0' && listener->owner == LISTENER_OURS &&
+	    stat(path, &file) == 0 && file.st_dev == listener->dev && file.st_ino == listener->ino)
+		unlink(path);
+	listener_let_go(listener);
+}
+
+/* What listening sockets are made from. */
+struct binder {
+	struct listeners *listeners;
+	const struct settings *settings;
+	const struct identity *owner;
+	struct inherited *inherited;
+};
 
 /* ---- TCP ---- */
 
@@ -66,26 +81,53 @@ static void set(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-/* Binds one address; false with errno. */
-static bool bind_tcp(struct listeners *listeners, const struct settings *settings,
-		     const struct addrinfo *info, bool any)
+/* A socket bound to the address; -1 with errno. */
+static int bound_tcp(const struct settings *settings, const struct addr *addr)
 {
-	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct addr addr = { .len = (socklen_t)info->ai_addrlen };
+	int fd = socket(addr->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int saved;
 
 	if (fd < 0)
-		return false;
-	memcpy(&addr.sa, info->ai_addr, info->ai_addrlen);
+		return -1;
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (settings->so_reuseport)
 		set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	if (info->ai_family == AF_INET6)
+	if (addr->sa.sa_family == AF_INET6)
 		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	if (settings->tcp_defer_accept)
-		set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_ACCEPT_SECONDS);
-	if (bind(fd, &addr.sa, addr.len) == 0 && listen(fd, settings->listen_backlog) == 0) {
-		listener_add(listeners, fd, &addr)->any = any;
+	if (bind(fd, &addr->sa, addr->len) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static bool is_any(const struct addr *addr)
+{
+	if (addr->sa.sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr);
+	return addr->sa.sa_family == AF_INET && addr->in.sin_addr.s_addr == INADDR_ANY;
+}
+
+/* Listens on one address; false with errno. */
+static bool bind_tcp(const struct binder *binder, const struct addr *addr)
+{
+	const struct settings *settings = binder->settings;
+	int fd = inherited_take(binder->inherited, addr);
+	bool borrowed = fd >= 0;
+	struct listener *listener;
+	int saved;
+
+	if (!borrowed)
+		fd = bound_tcp(settings, addr);
+	if (fd < 0)
+		return false;
+	set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT,
+	    settings->tcp_defer_accept ? DEFER_ACCEPT_SECONDS : 0);
+	if (listen(fd, settings->listen_backlog) == 0) {
+		listener = listener_add(binder->listeners, fd, addr);
+		listener->any = is_any(addr);
+		listener->owner = borrowed ? LISTENER_BORROWED : LISTENER_OURS;
 		return true;
 	}
 	saved = errno;
@@ -94,17 +136,8 @@ static bool bind_tcp(struct listeners *listeners, const struct settings *setting
 	return false;
 }
 
-static bool is_any(const struct addrinfo *info)
-{
-	if (info->ai_family == AF_INET6)
-		return IN6_IS_ADDR_UNSPECIFIED(
-			&((struct sockaddr_in6 *)(void *)info->ai_addr)->sin6_addr);
-	return ((struct sockaddr_in *)(void *)info->ai_addr)->sin_addr.s_addr == INADDR_ANY;
-}
-
 /* Binds all addresses of a name; `why` gets what failed last.  Returns how many work. */
-static int bind_name(struct listeners *listeners, const struct settings *settings, const char *name,
-		     char *why, size_t size)
+static int bind_name(const struct binder *binder, const char *name, char *why, size_t size)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC,
 				  .ai_socktype = SOCK_STREAM,
@@ -114,7 +147,7 @@ static int bind_name(struct listeners *listeners, const struct settings *setting
 	char port[16];
 	int error, count = 0;
 
-	snprintf(port, sizeof(port), "%d", settings->listen_port);
+	snprintf(port, sizeof(port), "%d", binder->settings->listen_port);
 	error = getaddrinfo(node, port, &hints, &found);
 	if (error != 0) {
 		snprintf(why, size, "%s: %s", name, gai_strerror(error));
@@ -122,14 +155,18 @@ static int bind_name(struct listeners *listeners, const struct settings *setting
 		return 0;
 	}
 	for (info = found; info != NULL; info = info->ai_next) {
-		if (bind_tcp(listeners, settings, info, is_any(info))) {
+		struct addr addr = { .len = (socklen_t)info->ai_addrlen };
+
+		memcpy(&addr.sa, info->ai_addr, info->ai_addrlen);
+		if (bind_tcp(binder, &addr)) {
 			count++;
 			continue;
 		}
 		/* A kernel without IPv6 still listens on all addresses that there are. */
 		if (node == NULL && errno == EAFNOSUPPORT)
 			continue;
-		snprintf(why, size, "%s port %d: %s", name, settings->listen_port, strerror(errno));
+		snprintf(why, size, "%s port %d: %s", name, binder->settings->listen_port,
+			 strerror(errno));
 		log_warn(process, "cannot listen on %s", why);
 	}
 	freeaddrinfo(found);
@@ -149,16 +186,15 @@ static bool next_name(const char **list, char *name, size_t size)
 	return true;
 }
 
-static bool bind_all_tcp(struct listeners *listeners, const struct settings *settings, char *error,
-			 size_t size)
+static bool bind_all_tcp(const struct binder *binder, char *error, size_t size)
 {
-	const char *list = settings->listen_addr;
+	const char *list = binder->settings->listen_addr;
 	char name[256], why[400] = "";
 	int asked = 0, count = 0;
 
 	while (next_name(&list, name, sizeof(name))) {
 		asked++;
-		count += bind_name(listeners, settings, name, why, sizeof(why));
+		count += bind_name(binder, name, why, sizeof(why));
 	}
 	if (asked == 0 || count > 0)
 		return true;
@@ -259,15 +295,40 @@ static bool dress(struct listener *listener, const struct settings *settings,
 	return true;
 }
 
-static bool bind_unix(struct listeners *listeners, const struct settings *settings,
-		      const struct identity *owner, char *error, size_t size)
+/* A socket that listens on the address; -1 with an explanation. */
+static int bound_unix(const struct settings *settings, const struct addr *addr, char *error,
+		      size_t size)
 {
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[ADDR_TEXT_BYTES];
+	mode_t mask;
+	int failed;
+
+	if (fd < 0) {
+		snprintf(error, size, "cannot make a Unix socket: %s", strerror(errno));
+		return -1;
+	}
+	mask = umask(0777); /* nobody may connect before owner and mode are right */
+	failed = bind(fd, &addr->sa, addr->len) != 0;
+	umask(mask);
+	if (!failed && listen(fd, settings->listen_backlog) == 0)
+		return fd;
+	if (errno == EADDRINUSE)
+		snprintf(error, size, "unix socket is in use, cannot continue");
+	else
+		snprintf(error, size, "cannot listen on %s: %s",
+			 addr_text(addr, text, sizeof(text)), strerror(errno));
+	close(fd);
+	return -1;
+}
+
+static bool bind_unix(const struct binder *binder, char *error, size_t size)
+{
+	const struct settings *settings = binder->settings;
 	struct listener *listener;
 	struct addr addr;
-	char text[ADDR_TEXT_BYTES];
-	bool named;
-	mode_t mask;
-	int fd, failed;
+	bool named, borrowed;
+	int fd;
 
 	if (settings->unix_socket_dir[0] == '\0')
 		return true;
@@ -279,39 +340,64 @@ static bool bind_unix(struct listeners *listeners, const struct settings *settin
 		return false;
 	}
 	named = addr.un.sun_path[0] != '\0';
-	if (named && !clear_path(settings, &addr, error, size))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		snprintf(error, size, "cannot make a Unix socket: %s", strerror(errno));
-		return false;
+	fd = inherited_take(binder->inherited, &addr);
+	borrowed = fd >= 0;
+	if (borrowed) {
+		listen(fd, settings->listen_backlog); /* it listens; this changes the number */
+	} else {
+		if (named && !clear_path(settings, &addr, error, size))
+			return false;
+		fd = bound_unix(settings, &addr, error, size);
+		if (fd < 0)
+			return false;
 	}
-	mask = umask(0777); /* nobody may connect before owner and mode are right */
-	failed = bind(fd, &addr.sa, addr.len) != 0 || listen(fd, settings->listen_backlog) != 0;
-	umask(mask);
-	if (failed) {
-		if (errno == EADDRINUSE)
-			snprintf(error, size, "unix socket is in use, cannot continue");
+	listener = listener_add(binder->listeners, fd, &addr);
+	listener->owner = borrowed ? LISTENER_BORROWED : LISTENER_OURS;
+	return !named || dress(listener, settings, binder->owner, error, size);
+}
+
+/* ---- sockets of the service manager ---- */
+
+struct managed {
+	bool tcp;
+	bool unix_sockets;
+};
+
+static struct managed use_managed(const struct binder *binder)
+{
+	struct managed found = { false, false };
+	struct inherited_socket *entry;
+
+	while ((entry = inherited_next_managed(binder->inherited)) != NULL) {
+		struct listener *listener =
+			listener_add(binder->listeners, entry->fd, &entry->addr);
+
+		entry->fd = -1;
+		listener->owner = LISTENER_MANAGED;
+		listener->any = is_any(&listener->addr);
+		if (addr_is_unix(&listener->addr))
+			found.unix_sockets = true;
 		else
-			snprintf(error, size, "cannot listen on %s: %s",
-				 addr_text(&addr, text, sizeof(text)), strerror(errno));
-		close(fd);
-		return false;
+			found.tcp = true;
 	}
-	listener = listener_add(listeners, fd, &addr);
-	return !named || dress(listener, settings, owner, error, size);
+	return found;
 }
 
 /* ---- all of them ---- */
 
 bool listeners_bind(struct listeners *listeners, const struct settings *settings,
-		    const struct identity *owner, char *error, size_t size)
+		    const struct identity *owner, struct inherited *inherited, char *error,
+		    size_t size)
 {
+	const struct binder binder = { listeners, settings, owner, inherited };
+	struct managed managed;
+
 	memset(listeners, 0, sizeof(*listeners));
 	list_init(&listeners->list);
+	managed = use_managed(&binder);
 	/* TCP last: who sees it listen may count on the Unix socket. */
-	if (!bind_unix(listeners, settings, owner, error, size) ||
-	    !bind_all_tcp(listeners, settings, error, size)) {
+	if ((!managed.unix_sockets && !bind_unix(&binder, error, size)) ||
+	    (!managed.tcp && !bind_all_tcp(&binder, error, size))) {
 		listeners_done(listeners);
 		return false;
 	}
@@ -406,6 +492,8 @@ void listeners_start(struct listeners *listeners, struct pooler *pooler)
 	list_for_each(&listeners->list, node, after) {
 		struct listener *listener = list_entry(node, struct listener, node);
 
+		if (listener->owner == LISTENER_BORROWED)
+			listener->owner = LISTENER_OURS;
 		ev_io_init(&listener->watcher, on_readable, listener->fd, EV_READ);
 		ev_io_start(pooler->loop->ev, &listener->watcher);
 		log_info(process, "listening on %s%s", addr_is_unix(&listener->addr) ? "unix:" : "",
@@ -413,13 +501,26 @@ void listeners_start(struct listeners *listeners, struct pooler *pooler)
 	}
 }
 
+void listeners_hand_over(struct listeners *listeners)
+{
+	struct list_node *node;
+
+	ev_timer_stop(listeners->pooler->loop->ev, &listeners->rest);
+	while ((node = list_first(&listeners->list)) != NULL)
+		listener_let_go(list_entry(node, struct listener, node));
+}
+
 void listeners_close_tcp(struct listeners *listeners)
 {
 	list_for_each(&listeners->list, node, after) {
 		struct listener *listener = list_entry(node, struct listener, node);
 
-		if (!addr_is_unix(&listener->addr))
-			listener_close(listener);
+		if (addr_is_unix(&listener->addr))
+			continue;
+		/* The kernel would reset whoever knocked already. */
+		while (accept_one(listener))
+			;
+		listener_close(listener);
 	}
 }
 

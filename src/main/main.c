@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "admin/stats.h"
+#include "main/claim.h"
 #include "main/daemon.h"
+#include "main/inherit.h"
 #include "main/program.h"
 #include "main/reload.h"
 #include "session/client.h"
@@ -46,6 +48,8 @@ static void print_help(const char *name)
 	       "Options:\n"
 	       "  -d, --daemon         run in the background (as a daemon)\n"
 	       "  -q, --quiet          do not log to stderr\n"
+	       "  -R, --reboot         take over from the process that runs, which serves its\n"
+	       "                       clients until they leave\n"
 	       "  -u, --user=USER      become this user\n"
 	       "  -v, --verbose        log more; may be given several times\n"
 	       "      --check          check the configuration and exit\n"
@@ -81,6 +85,7 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "help-config", no_argument, NULL, OPTION_HELP_CONFIG },
 	{ "quiet", no_argument, NULL, 'q' },
+	{ "reboot", no_argument, NULL, 'R' },
 	{ "user", required_argument, NULL, 'u' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
@@ -95,6 +100,9 @@ static void take_option(struct options *options, const char *name, int letter)
 		break;
 	case 'q':
 		options->quiet = true;
+		break;
+	case 'R':
+		options->reboot = true;
 		break;
 	case 'u':
 		options->user = optarg;
@@ -123,7 +131,7 @@ static void read_options(struct options *options, int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "dhqu:vV", long_options, NULL)) != -1)
+	while ((letter = getopt_long(argc, argv, "dhqRu:vV", long_options, NULL)) != -1)
 		take_option(options, argv[0], letter);
 	if (optind + 1 != argc) {
 		fprintf(stderr, "%s: %s\n", argv[0],
@@ -165,11 +173,39 @@ static struct config *load_config(const struct options *options)
 	return config;
 }
 
+/* What a process that starts has from the one before it. */
+struct heritage {
+	struct claim claim;
+	struct inherited inherited;
+};
+
+static void inherit(const struct options *options, const struct settings *settings,
+		    const struct identity *identity, struct heritage *heritage)
+{
+	char error[ERROR_BYTES];
+
+	memset(heritage, 0, sizeof(*heritage));
+	heritage->claim.line = -1;
+	if (!options->reboot)
+		return;
+	switch (claim_make(&heritage->claim, &heritage->inherited, settings, identity, error,
+			   sizeof(error))) {
+	case CLAIM_MADE:
+		break;
+	case CLAIM_NOBODY:
+		log_info(process, "%s; there is no old process, starting as without -R", error);
+		break;
+	case CLAIM_REFUSED:
+		give_up(error);
+	}
+}
+
 /*
  * Errors are shown on the terminal as long as there is one: all that can fail for a reason that
  * a person can mend comes before the process detaches.
  */
-static void become_server(struct program *program, const struct config *config)
+static void become_server(struct program *program, const struct config *config,
+			  struct heritage *heritage)
 {
 	const struct options *options = &program->options;
 	const struct settings *settings = &config->settings;
@@ -180,20 +216,45 @@ static void become_server(struct program *program, const struct config *config)
 	if (options->daemon && settings->pidfile[0] == '\0')
 		give_up("daemon needs pidfile configured");
 	if (!identity_find(&identity, options->user != NULL ? options->user : settings->user, error,
-			   sizeof(error)) ||
-	    !pidfile_check(settings->pidfile, error, sizeof(error)) ||
-	    !listeners_bind(&program->listeners, settings, &identity, error, sizeof(error)) ||
-	    !identity_become(&identity, error, sizeof(error)))
+			   sizeof(error)))
 		give_up(error);
+	inherit(options, settings, &identity, heritage);
+	signals_hold();
+	if (!pidfile_check(settings->pidfile, heritage->claim.pid, error, sizeof(error)) ||
+	    !listeners_bind(&program->listeners, settings, &identity, &heritage->inherited, error,
+			    sizeof(error)))
+		give_up(error);
+	inherited_done(&heritage->inherited);
+	if (!identity_become(&identity, error, sizeof(error))) {
+		listeners_done(&program->listeners);
+		give_up(error);
+	}
 	if (options->daemon && !daemon_detach()) {
 		snprintf(error, sizeof(error), "cannot become a daemon: %s", strerror(errno));
 		give_up(error);
 	}
 	if (!log_open(&log, error, sizeof(error)) ||
-	    !pidfile_write(settings->pidfile, error, sizeof(error))) {
+	    (heritage->claim.line < 0 &&
+	     !pidfile_write(settings->pidfile, 0, error, sizeof(error)))) {
 		listeners_done(&program->listeners);
 		give_up(error);
 	}
+}
+
+/* All is there: from now on the old process does not accept any more. */
+static void take_over(struct program *program, const struct config *config,
+		      const struct claim *claim)
+{
+	char error[ERROR_BYTES];
+
+	if (claim->line < 0)
+		return;
+	if (!takeover_begin(program, claim)) {
+		listeners_done(&program->listeners);
+		give_up("takeover: the old process has ended meanwhile");
+	}
+	if (!pidfile_write(config->settings.pidfile, claim->pid, error, sizeof(error)))
+		log_error(process, "%s", error);
 }
 
 /* ---- what the console asks ---- */
@@ -214,6 +275,12 @@ static bool on_set(struct console_owner *owner, const char *key, const char *val
 	return reload_set(program_of(owner), key, value, error, size);
 }
 
+static bool on_take_over(struct console_owner *owner, struct client *client, char *error,
+			 size_t size)
+{
+	return takeover_offer(program_of(owner), client, error, size);
+}
+
 static bool on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
 {
 	return shutdown_begin(program_of(owner), mode, "SHUTDOWN command");
@@ -222,8 +289,12 @@ static bool on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
 int main(int argc, char **argv)
 {
 	struct program program = {
-		.owner = { .reload = on_reload, .set = on_set, .shut_down = on_shut_down },
+		.owner = { .reload = on_reload,
+			   .set = on_set,
+			   .take_over = on_take_over,
+			   .shut_down = on_shut_down },
 	};
+	struct heritage heritage;
 	char error[ERROR_BYTES];
 	struct config *config;
 
@@ -234,8 +305,7 @@ int main(int argc, char **argv)
 		printf("configuration ok\n");
 		return 0;
 	}
-	signals_hold();
-	become_server(&program, config);
+	become_server(&program, config, &heritage);
 
 	loop_init(&program.loop);
 	limits_raise(config);
@@ -249,6 +319,8 @@ int main(int argc, char **argv)
 	console_init(&program.pooler, &program.owner);
 	stats_init(&program.pooler);
 	shutdown_init(&program);
+	takeover_init(&program);
+	take_over(&program, config, &heritage.claim);
 	signals_init(&program);
 	listeners_start(&program.listeners, &program.pooler);
 	log_info(process, "process up: %s, libev %d.%d, sends batched: %s", console_version(),

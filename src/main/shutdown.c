@@ -19,23 +19,18 @@
 #define CHECK_SECONDS 0.02
 #define FAREWELL "server shutting down"
 
-/* Clients with a session: the console's, and those that have not logged in, do not hold us up. */
+/* All who came as applications do, those that are logging in too; the console's do not count. */
 static unsigned count_clients(void)
 {
-	static const enum client_state states[] = { CLIENT_WELCOME, CLIENT_IDLE, CLIENT_WAITING,
-						    CLIENT_ACTIVE, CLIENT_REPLICATION };
-	unsigned count = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-		count += clients_in(states[i])->count;
-	return count;
+	return clients_count() - clients_in(CLIENT_CONSOLE)->count;
 }
 
 static bool is_complete(struct program *program)
 {
+	/* After a takeover, cancel requests for the process before us come by way of us. */
 	if (program->shutdown.mode == SHUTDOWN_WAIT_FOR_CLIENTS)
-		return count_clients() == 0;
+		return count_clients() == 0 && (program->takeover.state != TAKEOVER_TAKEN ||
+						!takeover_has_predecessor(program));
 	operate_close_waiting(SQLSTATE_ADMIN_SHUTDOWN, FAREWELL);
 	return operate_is_quiet(&program->pooler, NULL);
 }
@@ -62,6 +57,25 @@ void shutdown_init(struct program *program)
 	program->shutdown.check.data = program;
 }
 
+/* What all shutdowns that wait have in common. */
+static void begin_waiting(struct program *program, enum shutdown_mode mode)
+{
+	program->shutdown.begun = true;
+	program->shutdown.mode = mode;
+	program->pooler.shutting_down = clock_now();
+	ev_timer_start(program->loop.ev, &program->shutdown.check);
+}
+
+void shutdown_hand_over(struct program *program, pid_t pid)
+{
+	log_info(process,
+		 "takeover: process %d has the listening sockets, waiting for clients "
+		 "to disconnect",
+		 (int)pid);
+	listeners_hand_over(&program->listeners);
+	begin_waiting(program, SHUTDOWN_WAIT_FOR_CLIENTS);
+}
+
 bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why)
 {
 	struct shutdown *shutdown = &program->shutdown;
@@ -75,13 +89,10 @@ bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char
 	}
 	if (shutdown->begun)
 		return false;
-	shutdown->begun = true;
-	shutdown->mode = mode;
-	program->pooler.shutting_down = true;
+	begin_waiting(program, mode);
 	listeners_close_tcp(&program->listeners);
 	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)
 		operate_pause(&program->pooler);
-	ev_timer_start(program->loop.ev, &shutdown->check);
 	return true;
 }
 
@@ -93,6 +104,7 @@ void shutdown_finish(struct program *program)
 	snprintf(pidfile, sizeof(pidfile), "%s", program->pooler.config->settings.pidfile);
 	signals_done(program);
 	ev_timer_stop(program->loop.ev, &program->shutdown.check);
+	takeover_done(program);
 	listeners_done(&program->listeners);
 	if (program->shutdown.mode != SHUTDOWN_NOW)
 		console_shutdown_complete();

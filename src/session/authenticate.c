@@ -58,7 +58,7 @@ static bool is_local_operator(const struct client *client)
 {
 	const char *user = client->login->user;
 
-	return client->peer.family == AF_UNIX && client->peer.uid == (uint32_t)geteuid() &&
+	return client_is_local(client) &&
 	       (strcmp(user, "pgbouncer") == 0 || strcmp(user, "pgweir") == 0);
 }
 
@@ -89,7 +89,9 @@ void authenticate_begin(struct client *client)
 		log_info(client, "login attempt: db=%s user=%s tls=no replication=%s",
 			 login->database, login->user,
 			 replication_value(client->holder.need.replication));
-	if (client->pooler->shutting_down && !config_name_is_console(login->database)) {
+	if (client->pooler->shutting_down != 0 &&
+	    client->connected_at > client->pooler->shutting_down &&
+	    !config_name_is_console(login->database)) {
 		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW, "pooler is shutting down");
 		return;
 	}

@@ -122,13 +122,41 @@ static bool pass_on(struct client *client, struct client *target)
 	return client->carrier != NULL;
 }
 
+static struct {
+	bool (*pass)(void *arg, const struct client *client, uint32_t pid, const uint8_t *key,
+		     uint32_t key_len);
+	void *arg;
+} elsewhere;
+
+void cancel_set_elsewhere(bool (*pass)(void *arg, const struct client *client, uint32_t pid,
+				       const uint8_t *key, uint32_t key_len),
+			  void *arg)
+{
+	elsewhere.pass = pass;
+	elsewhere.arg = arg;
+}
+
+void cancel_done_elsewhere(uint64_t id)
+{
+	list_for_each(clients_in(CLIENT_CANCEL), node, after) {
+		struct client *client = list_entry(node, struct client, node);
+
+		if (client->id != id)
+			continue;
+		client_drop(client, "cancel request done by another process");
+		return;
+	}
+}
+
 void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint32_t key_len)
 {
 	struct client *target = find_target(pid, key, key_len);
 
 	client_become(client, CLIENT_CANCEL, "cancel request");
 	if (target == NULL) {
-		client_drop(client, "cancel request for nobody");
+		if (elsewhere.pass == NULL ||
+		    !elsewhere.pass(elsewhere.arg, client, pid, key, key_len))
+			client_drop(client, "cancel request for nobody");
 		return;
 	}
 	if (target->state == CLIENT_WAITING) {

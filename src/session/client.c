@@ -399,7 +399,8 @@ static void take_peer(struct client_peer *to, int fd, const struct addr *peer,
 	}
 }
 
-void client_accept(struct pooler *pooler, int fd, const struct addr *peer, const struct addr *local)
+static struct client *take_socket(struct pooler *pooler, int fd, const struct addr *peer,
+				  const struct addr *local)
 {
 	struct client *client = slab_alloc(&slab);
 
@@ -414,4 +415,25 @@ void client_accept(struct pooler *pooler, int fd, const struct addr *peer, const
 	list_append(&states[CLIENT_STARTUP], &client->node);
 	stream_open(&client->stream, &pooler->streams, &owner, fd);
 	timeouts_state_changed(client);
+	return client;
+}
+
+void client_accept(struct pooler *pooler, int fd, const struct addr *peer, const struct addr *local)
+{
+	take_socket(pooler, fd, peer, local);
+}
+
+void client_adopt(struct pooler *pooler, int fd, const void *data, uint32_t len)
+{
+	static const struct addr unnamed = { .len = sizeof(sa_family_t), .un.sun_family = AF_UNIX };
+	struct client *client;
+
+	client = take_socket(pooler, fd, &unnamed, &unnamed);
+	stream_unread(&client->stream, data, len);
+	login_run(client);
+}
+
+bool client_is_local(const struct client *client)
+{
+	return client->peer.family == AF_UNIX && client->peer.uid == (uint32_t)geteuid();
 }

@@ -95,7 +95,7 @@ def test_help_config_lists_settings(command):
     assert "listen_port" in run.stdout and "max_replica_lag" in run.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--nonsense", "x.ini"], ["-R", "x.ini"], ["-u"],
+@pytest.mark.parametrize("arguments", [[], ["--nonsense", "x.ini"], ["-u"],
                                        ["a.ini", "b.ini"]])
 def test_wrong_usage_is_refused(command, arguments):
     run = command.run(*arguments)
