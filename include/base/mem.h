@@ -18,4 +18,7 @@ char *mem_string_n(const char *s, size_t len);
 /* Overwrites a secret before its memory is given up; the compiler may not leave it out. */
 void mem_wipe(void *p, size_t size);
 
+/* Overwrites a string and frees it; NULL is allowed. */
+void mem_free_secret(char *s);
+
 #endif

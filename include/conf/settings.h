@@ -118,6 +118,9 @@ struct settings {
 	const char *stats_users;
 	enum auth_type auth_type;
 	const char *auth_file;
+	const char *auth_user; /* "": no auth_query is run */
+	const char *auth_query;
+	const char *auth_dbname; /* "": the client's database */
 	int scram_iterations;
 	struct tls_settings client_tls;
 	struct tls_settings server_tls;

@@ -49,6 +49,9 @@ struct holder_calls {
 	 * freed after this; what it still owed can be read in server->pending.
 	 */
 	void (*lost)(struct holder *holder, struct server *server, const char *why);
+
+	/* The id of the client for which it holds servers, for SHOW. */
+	uint64_t (*id)(const struct holder *holder);
 };
 
 /* One who leases servers: embedded in a client. */

@@ -15,6 +15,7 @@
 #include "proto/startup.h"
 
 struct holder;
+struct message;
 struct pool;
 struct pool_host;
 struct server_login;
@@ -117,8 +118,17 @@ void server_close(struct server *server, const char *why);
 /* The same by its holder, who is not told: it knows. */
 void server_abandon(struct server *server, const char *why);
 
+/*
+ * Its holder has no use for the rest of an answer: that is read to its end, within
+ * server_connect_timeout, and the server is idle afterwards.  `pass` is 0.
+ */
+void server_drain(struct server *server, const char *why);
+
 /* A tracked parameter changed on the server. */
 void server_note_parameter(struct server *server, const char *name, const char *value);
+
+/* The same from a ParameterStatus message. */
+void server_take_parameter(struct server *server, const struct message *message);
 
 /* A cancel request aimed at it is through or given up. */
 void server_cancel_ended(struct server *server);

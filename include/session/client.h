@@ -187,6 +187,9 @@ static inline struct server *client_server(const struct client *client)
 /* Our address on its connection, as in client_peer; zeros if it is not known. */
 void client_local_address(const struct client *client, uint8_t bytes[16]);
 
+/* The id of the client that this holder is embedded in. */
+uint64_t client_holder_id(const struct holder *holder);
+
 /* "10.0.0.1:5000", "unix(123)@5000". */
 const char *client_peer_text(const struct client *client, char *buffer, size_t size);
 

@@ -9,6 +9,8 @@
 #include "base/text.h"
 
 struct client;
+struct database;
+struct auth_query;
 
 /* A client's login: from its first packet to its first ReadyForQuery. */
 
@@ -22,6 +24,7 @@ struct client_login {
 	char *application_name;
 	struct text server_parameters; /* replication: for its server, as in a startup packet */
 	struct verify verify;
+	struct auth_query *query; /* auth_query, while it is asked; else NULL */
 	uint16_t minor;
 	bool console;
 	bool console_admin;
@@ -30,6 +33,9 @@ struct client_login {
 
 /* Takes the input of a client in CLIENT_STARTUP or CLIENT_AUTH. */
 void login_run(struct client *client);
+
+/* Whether its auth_query is asked over servers of this database. */
+bool login_uses(const struct client *client, const struct database *database);
 
 /* Wipes what the login knew; allowed at any time. */
 void login_forget(struct client *client);

@@ -225,7 +225,7 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 	case IS_LINK:
 		cell_text(cell, "");
 		if (holder != NULL)
-			cell_integer(cell, (int64_t)list_entry(holder, struct client, holder)->id);
+			cell_integer(cell, (int64_t)holder->calls->id(holder));
 		break;
 	case IS_REMOTE_PID:
 		cell_integer(cell, server->pid);

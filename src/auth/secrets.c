@@ -23,14 +23,6 @@ enum secret_kind secret_kind(const char *text)
 	return scram_is_secret(text) ? SECRET_SCRAM : SECRET_PLAIN;
 }
 
-static void free_wiped(char *s)
-{
-	if (s == NULL)
-		return;
-	mem_wipe(s, strlen(s));
-	free(s);
-}
-
 static void forget_derived(struct secret *secret)
 {
 	if (secret->derived != NULL)
@@ -61,7 +53,7 @@ static void put(struct secrets *secrets, const char *user, char *text)
 		secret->user = mem_string(user);
 		map_add(&secrets->by_user, map_hash(user, strlen(user)), secret);
 	}
-	free_wiped(secret->text);
+	mem_free_secret(secret->text);
 	forget_derived(secret);
 	secret->text = text;
 	secret->kind = secret_kind(text);
@@ -93,7 +85,7 @@ void secrets_done(struct secrets *secrets)
 	size_t at = 0;
 
 	while ((secret = map_walk(&secrets->by_user, &at)) != NULL) {
-		free_wiped(secret->text);
+		mem_free_secret(secret->text);
 		forget_derived(secret);
 		free(secret->user);
 		free(secret);

@@ -266,18 +266,11 @@ size_t verify_input_max(const struct verify *verify)
 	return verify->ask == ASK_SCRAM ? SCRAM_MESSAGE_MAX + 64 : VERIFY_INPUT_MAX;
 }
 
-static void free_wiped(char *s)
-{
-	if (s != NULL)
-		mem_wipe(s, strlen(s));
-	free(s);
-}
-
 void verify_done(struct verify *verify)
 {
 	free(verify->user);
-	free_wiped(verify->secret);
-	free_wiped(verify->password);
+	mem_free_secret(verify->secret);
+	mem_free_secret(verify->password);
 	scram_server_done(&verify->scram);
 	mem_wipe(verify, sizeof(*verify));
 }

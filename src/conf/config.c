@@ -376,6 +376,15 @@ static void merge(struct config *config)
 		merge_database(config, config->fallback);
 }
 
+static bool check_auth_dbname(struct build *build, const struct settings *settings,
+			      const char *where)
+{
+	if (config_name_is_console(settings->auth_dbname))
+		return refuse(build, "%s%sauth_dbname cannot be the console", where,
+			      *where != '\0' ? ": " : "");
+	return true;
+}
+
 static bool check_global(struct build *build)
 {
 	const struct settings *settings = &build->config->settings;
@@ -388,7 +397,7 @@ static bool check_global(struct build *build)
 	    (*settings->client_tls.key_file == '\0' || *settings->client_tls.cert_file == '\0'))
 		return refuse(build, "client_tls_sslmode needs client_tls_key_file and "
 				     "client_tls_cert_file");
-	return true;
+	return check_auth_dbname(build, settings, "");
 }
 
 static bool check_cluster(struct build *build, struct config_cluster *cluster)
@@ -466,6 +475,8 @@ static bool check_database(struct build *build, struct config_database *database
 	add_parameter(database, "datestyle", database->datestyle);
 	add_parameter(database, "timezone", database->timezone);
 	add_parameter(database, "application_name", database->application_name);
+	if (!check_auth_dbname(build, &database->settings, database->name))
+		return false;
 
 	if (*database->cluster_name != '\0') {
 		if (*host != '\0')

@@ -108,10 +108,18 @@ static const struct setting rows[] = {
   "Users, separated by commas, who may use all commands of the console." },
 { "application_name_add_host", KEY_BOOL, FIELD(application_name_add_host), "0", NULL, NULL, NULL,
   GLOBAL, NEW_CONNECTIONS, "Add the client's host and port to its application_name at login." },
+{ "auth_dbname", KEY_STRING, FIELD(auth_dbname), NULL, NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
+  "Database whose servers run auth_query; unset is the one that the client asks for." },
 { "auth_file", KEY_STRING, FIELD(auth_file), NULL, NULL, NULL, NULL, GLOBAL, LIVE,
   "File with the names and secrets of users, a line each: `\"name\" \"secret\"`." },
+{ "auth_query", KEY_STRING, FIELD(auth_query),
+  "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
+  "FROM pg_authid WHERE rolname=$1 AND rolcanlogin", NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
+  "Asks a server for the name and the secret of a user that auth_file has not; `$1` is the user." },
 { "auth_type", KEY_WORD, FIELD(auth_type), "md5", NULL, NULL, auth_types, GLOBAL, NEW_CONNECTIONS,
   "How clients prove who they are; `md5` also does SCRAM when the secret is a SCRAM secret." },
+{ "auth_user", KEY_STRING, FIELD(auth_user), NULL, NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
+  "User that runs auth_query, with its secret in auth_file; unset is no auth_query." },
 { "autodb_idle_timeout", KEY_TIME, FIELD(autodb_idle_timeout), "1h", "0", NULL, NULL, GLOBAL, LIVE,
   "A database made from `*` that nobody used for this long is dropped, with its pools; 0 is never." },
 { "cancel_wait_timeout", KEY_TIME, FIELD(cancel_wait_timeout), "10s", "0", NULL, NULL, GLOBAL, LIVE,
@@ -338,13 +346,17 @@ static const struct missing {
 	const char *name;
 	unsigned where;
 } missing[] = {
-	{ "auth_dbname", DATABASE },	 { "auth_hba_file", GLOBAL },
-	{ "auth_ident_file", GLOBAL },	 { "auth_ldap_options", GLOBAL },
-	{ "auth_query", DATABASE },	 { "auth_user", DATABASE },
-	{ "disable_pqexec", GLOBAL },	 { "dns_zone_check_period", GLOBAL },
-	{ "job_name", GLOBAL },		 { "peer_id", GLOBAL },
-	{ "pkt_buf", GLOBAL },		 { "sbuf_loopcnt", GLOBAL },
-	{ "server_fast_close", GLOBAL }, { "service_name", GLOBAL },
+	{ "auth_hba_file", GLOBAL },
+	{ "auth_ident_file", GLOBAL },
+	{ "auth_ldap_options", GLOBAL },
+	{ "disable_pqexec", GLOBAL },
+	{ "dns_zone_check_period", GLOBAL },
+	{ "job_name", GLOBAL },
+	{ "peer_id", GLOBAL },
+	{ "pkt_buf", GLOBAL },
+	{ "sbuf_loopcnt", GLOBAL },
+	{ "server_fast_close", GLOBAL },
+	{ "service_name", GLOBAL },
 	{ "suspend_timeout", GLOBAL },
 };
 

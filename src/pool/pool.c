@@ -254,9 +254,7 @@ static void bury(struct task *task)
 	deadlines_done(&pool->transactions);
 	greeting_done(&pool->greeting);
 	free(pool->failure);
-	if (pool->secret != NULL)
-		mem_wipe(pool->secret, strlen(pool->secret));
-	free(pool->secret);
+	mem_free_secret(pool->secret);
 	mem_wipe(&pool->keys, sizeof(pool->keys));
 	config_unref(pool->config);
 	free(pool->user);
@@ -313,9 +311,7 @@ void pool_credentials(struct pool *pool, const char *secret, const struct scram_
 		    (secret == NULL || strcmp(secret, pool->secret) == 0);
 
 	if (!same) {
-		if (pool->secret != NULL)
-			mem_wipe(pool->secret, strlen(pool->secret));
-		free(pool->secret);
+		mem_free_secret(pool->secret);
 		pool->secret = secret != NULL ? mem_string(secret) : NULL;
 		memset(&pool->keys, 0, sizeof(pool->keys));
 		pool_retry(pool);

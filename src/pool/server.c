@@ -182,6 +182,21 @@ void server_abandon(struct server *server, const char *why)
 	server_close(server, why);
 }
 
+static void set_chores_deadline(struct server *server)
+{
+	usec_t timeout = server->pool->settings.server_connect_timeout;
+
+	if (timeout > 0)
+		deadline_set(&server->pool->connects, &server->deadline, clock_now() + timeout);
+}
+
+void server_drain(struct server *server, const char *why)
+{
+	pool_detach(server);
+	server_become(server, SERVER_CHORES, why);
+	set_chores_deadline(server);
+}
+
 void server_note_parameter(struct server *server, const char *name, const char *value)
 {
 	int index = parameter_index(name);
@@ -209,7 +224,7 @@ static void take_fatal(struct server *server, const struct error_fields *fields)
 	server_close(server, why);
 }
 
-static void take_parameter(struct server *server, const struct message *message)
+void server_take_parameter(struct server *server, const struct message *message)
 {
 	struct reader reader = reader_over(message->body, message->body_len);
 	const char *name = reader_cstring(&reader);
@@ -251,7 +266,7 @@ static void take_own_reply(struct server *server, const struct message *message)
 
 	switch (message->type) {
 	case MSG_PARAMETER_STATUS:
-		take_parameter(server, message);
+		server_take_parameter(server, message);
 		break;
 	case MSG_ERROR_RESPONSE:
 		if (!error_read(message->body, message->body_len, &fields)) {
@@ -508,7 +523,6 @@ struct server *server_cancel(struct server *target, void (*canceled)(void *who),
 
 void server_run_chores(struct server *server, const char *sql)
 {
-	struct settings *settings = &server->pool->settings;
 	struct text message = { 0 };
 	struct writer writer;
 
@@ -517,7 +531,5 @@ void server_run_chores(struct server *server, const char *sql)
 	compose_query(&writer, sql);
 	stream_send(&server->stream, message.data, (uint32_t)message.len);
 	text_done(&message);
-	if (settings->server_connect_timeout > 0)
-		deadline_set(&server->pool->connects, &server->deadline,
-			     clock_now() + settings->server_connect_timeout);
+	set_chores_deadline(server);
 }

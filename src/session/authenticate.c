@@ -2,12 +2,14 @@
 /* Makes a client prove who it is. */
 #include "session/authenticate.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
+#include "session/auth_query.h"
 #include "session/client.h"
 #include "session/login.h"
 #include "session/welcome.h"
@@ -62,6 +64,14 @@ static bool is_local_operator(const struct client *client)
 	       (strcmp(user, "pgbouncer") == 0 || strcmp(user, "pgweir") == 0);
 }
 
+/* How this client proves who it is. */
+static enum auth_method method_for(const struct client *client)
+{
+	if (client->login->console && is_local_operator(client))
+		return METHOD_ANY;
+	return method_of(client->pooler->config->settings.auth_type);
+}
+
 static bool enters_console(struct client *client)
 {
 	struct client_login *login = client->login;
@@ -76,14 +86,112 @@ static bool enters_console(struct client *client)
 	return true;
 }
 
+/* ---- its secret ---- */
+
+/* Asks the client as the method says; `secret` NULL: there is no such user, which it is not told. */
+static void ask_client(struct client *client, const char *secret, struct scram_secret *derived)
+{
+	struct client_login *login = client->login;
+	struct text packet = { 0 };
+	struct writer writer;
+	enum auth_step step;
+
+	writer_init_text(&writer, &packet);
+	step = verify_begin(&login->verify, method_for(client), login->user, secret, derived,
+			    &writer);
+	auth_step(client, step, &packet);
+}
+
+/* The user is the one in the row, as with PgBouncer. */
+static void take_found(struct client *client, const struct auth_query *query)
+{
+	struct client_login *login = client->login;
+
+	if (strcmp(login->user, query->user) != 0) {
+		log_info(client, "auth_query: the user is %s", query->user);
+		snprintf(login->user, sizeof(login->user), "%s", query->user);
+		if (enters_console(client) && client->state == CLIENT_CLOSED)
+			return; /* the other name had the right, this one has not */
+	}
+	/* A secret that is NULL is one that nothing satisfies. */
+	ask_client(client, query->secret != NULL ? query->secret : "", NULL);
+}
+
+static void on_looked_up(struct client *client)
+{
+	struct auth_query *query = client->login->query;
+
+	client->login->query = NULL;
+	switch ((enum auth_query_outcome)query->outcome) {
+	case AUTH_QUERY_FOUND:
+		take_found(client, query);
+		break;
+	case AUTH_QUERY_NOBODY:
+		ask_client(client, NULL, NULL);
+		break;
+	case AUTH_QUERY_FAILED:
+		client_close(client, query->sqlstate, "%s", query->text);
+	}
+	auth_query_free(query);
+	login_run(client); /* it may have spoken meanwhile */
+}
+
+/* The entry that the client asks for; NULL if there is none, which it learns later. */
+static const struct config_database *find_entry(const struct client *client)
+{
+	const struct config *config = client->pooler->config;
+	const struct config_database *entry = config_database_find(config, client->login->database);
+
+	return entry != NULL ? entry : config_database_fallback(config);
+}
+
+static struct database *find_auth_database(struct client *client, const struct settings *settings)
+{
+	const char *name =
+		settings->auth_dbname[0] != '\0' ? settings->auth_dbname : client->login->database;
+	struct database *database =
+		config_name_is_console(name) ? NULL : database_find(client->pooler, name);
+
+	if (database == NULL) {
+		log_warn(client, "authentication database \"%s\" is not configured (auth_dbname)",
+			 name);
+		client_close(client, SQLSTATE_CONFIG_FILE_ERROR, "bouncer config error");
+	} else if (database->disabled) {
+		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW,
+			     "authentication database \"%s\" is disabled", name);
+		database = NULL;
+	}
+	return database;
+}
+
+/* Begins to ask a server for the client's secret; false if this is not how it is done here. */
+static bool look_up(struct client *client)
+{
+	const struct config_database *entry = find_entry(client);
+	const struct settings *settings = &client->pooler->config->settings;
+	struct database *database;
+
+	if (entry != NULL && !client->login->console)
+		settings = &entry->settings;
+	else if (!client->login->console)
+		return false;
+	if (settings->auth_user[0] == '\0')
+		return false;
+	database = find_auth_database(client, settings);
+	if (database != NULL)
+		client->login->query = auth_query_begin(client, database, settings, on_looked_up);
+	return true;
+}
+
+static bool needs_secret(enum auth_method method)
+{
+	return method != METHOD_ANY && method_ask(method, SECRET_NONE) != ASK_REFUSE;
+}
+
 void authenticate_begin(struct client *client)
 {
 	struct client_login *login = client->login;
 	struct secret *secret = secrets_find(&client->pooler->secrets, login->user);
-	enum auth_method method = method_of(client->pooler->config->settings.auth_type);
-	struct text packet = { 0 };
-	struct writer writer;
-	enum auth_step step;
 
 	if (client->pooler->config->settings.log_connections)
 		log_info(client, "login attempt: db=%s user=%s tls=no replication=%s",
@@ -95,17 +203,12 @@ void authenticate_begin(struct client *client)
 		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW, "pooler is shutting down");
 		return;
 	}
-	if (enters_console(client)) {
-		if (client->state == CLIENT_CLOSED)
-			return;
-		if (is_local_operator(client))
-			method = METHOD_ANY;
-	}
-	writer_init_text(&writer, &packet);
-	step = verify_begin(&login->verify, method, login->user,
-			    secret != NULL ? secret->text : NULL,
-			    secret != NULL ? secret_derived(secret) : NULL, &writer);
-	auth_step(client, step, &packet);
+	if (enters_console(client) && client->state == CLIENT_CLOSED)
+		return;
+	if (secret != NULL)
+		ask_client(client, secret->text, secret_derived(secret));
+	else if (!needs_secret(method_for(client)) || !look_up(client))
+		ask_client(client, NULL, NULL);
 }
 
 void authenticate_input(struct client *client)

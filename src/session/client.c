@@ -121,7 +121,7 @@ void clients_close_database(struct database *database, const char *why)
 		list_for_each(&states[i], node, after) {
 			struct client *client = list_entry(node, struct client, node);
 
-			if (client->database == database)
+			if (client->database == database || login_uses(client, database))
 				client_close(client, SQLSTATE_ADMIN_SHUTDOWN, "%s", why);
 		}
 }
@@ -371,12 +371,18 @@ static const struct stream_owner owner = {
 	.on_closed = on_closed,
 };
 
+uint64_t client_holder_id(const struct holder *holder)
+{
+	return list_entry(holder, struct client, holder)->id;
+}
+
 static const struct holder_calls holder_calls = {
 	.leased = request_leased,
 	.waits = request_waits,
 	.refused = request_refused,
 	.input = relay_input,
 	.lost = loss_server_lost,
+	.id = client_holder_id,
 };
 
 static void take_peer(struct client_peer *to, int fd, const struct addr *peer,

@@ -1,5 +1,6 @@
 ## Sources of the layer session.
 libpgweir_a_SOURCES += \
+	src/session/auth_query.c include/session/auth_query.h \
 	src/session/authenticate.c include/session/authenticate.h \
 	src/session/block.c include/session/block.h \
 	src/session/cancel.c include/session/cancel.h \

@@ -11,6 +11,7 @@
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/startup.h"
+#include "session/auth_query.h"
 #include "session/authenticate.h"
 #include "session/cancel.h"
 #include "session/client.h"
@@ -32,12 +33,21 @@ const char *login_user(const struct client *client)
 	return login != NULL && login->user[0] != '\0' ? login->user : "(nouser)";
 }
 
+bool login_uses(const struct client *client, const struct database *database)
+{
+	const struct auth_query *query = client->login != NULL ? client->login->query : NULL;
+
+	return query != NULL && query->holder.pool != NULL &&
+	       query->holder.pool->database == database;
+}
+
 void login_forget(struct client *client)
 {
 	struct client_login *login = client->login;
 
 	if (login == NULL)
 		return;
+	auth_query_free(login->query);
 	verify_done(&login->verify);
 	free(login->application_name);
 	text_done(&login->server_parameters);
@@ -309,7 +319,7 @@ void login_run(struct client *client)
 
 		if (state == CLIENT_STARTUP)
 			read_startup(client);
-		else
+		else if (client->login->query == NULL)
 			authenticate_input(client);
 		if (client->state == state && stream_is_open(&client->stream) &&
 		    stream_available(&client->stream) == before)

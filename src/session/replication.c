@@ -230,6 +230,7 @@ static const struct holder_calls calls = {
 	.introduce = on_introduce,
 	.input = on_input,
 	.lost = on_lost,
+	.id = client_holder_id,
 };
 
 void replication_begin(struct client *client)

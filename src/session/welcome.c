@@ -66,10 +66,12 @@ static void hand_credentials(struct client *client, struct pool *pool)
 {
 	const struct config_database *entry = client->database->entry;
 	struct verify *verify = &client->login->verify;
-	struct secret *secret = secrets_find(&client->pooler->secrets, pool->user);
-	const char *text = secret != NULL ? secret->text : NULL;
+	const char *text = verify->secret;
 
 	if (entry->user[0] != '\0') {
+		struct secret *secret = secrets_find(&client->pooler->secrets, pool->user);
+
+		text = secret != NULL ? secret->text : NULL;
 		pool_credentials(pool, entry->password[0] != '\0' ? entry->password : text, NULL);
 		return;
 	}

@@ -162,7 +162,7 @@ START_TEST(test_entries_are_checked)
 	check_refused(HEAD "[databases]\na = host=b ; why\n", 4, "comments stand on lines");
 	check_refused(HEAD "[databases]\na = hots=b\n", 4, "nearest known is host");
 	check_refused(HEAD "[databases]\na = port=0\n", 4, "1 .. 65535");
-	check_refused(HEAD "[databases]\na = auth_user=b\n", 4, "not supported by this version");
+	check_refused(HEAD "[databases]\na = auth_dbname=pgbouncer\n", 4, "cannot be the console");
 	check_refused(HEAD "[databases]\na = host=a,,b\n", 4, "empty host");
 	check_refused(HEAD "[databases]\na = cluster=b\n", 4, "there is no cluster \"b\"");
 	check_refused(HEAD "[clusters]\nmain=hosts=a\n[databases]\na = cluster=mian\n", 6,
