@@ -8,9 +8,6 @@
 struct client;
 struct pooler;
 
-/* The name under which SHOW lists the console, whichever of its names was connected to. */
-#define CONSOLE_DATABASE "pgbouncer"
-
 /* How the process ends. */
 enum shutdown_mode {
 	SHUTDOWN_NOW,

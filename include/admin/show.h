@@ -6,7 +6,9 @@
 
 #include "admin/result.h"
 
+struct database;
 struct pooler;
+struct server;
 struct settings;
 
 /* A column of a result: its value is made from a row, whose type only the table knows. */
@@ -36,15 +38,38 @@ struct show_table {
 		columns, sizeof(columns) / sizeof((columns)[0]), walk                              \
 	}
 
-extern const struct show_table show_active_sockets, show_clients, show_config, show_databases,
-	show_dns_hosts, show_dns_zones, show_hosts, show_lists, show_mem, show_peer_pools,
-	show_peers, show_pools, show_servers, show_sockets, show_state, show_stats,
-	show_stats_averages, show_stats_totals, show_totals, show_users, show_version;
+extern const struct show_table show_active_sockets, show_clients, show_config, show_counters,
+	show_databases, show_dns_hosts, show_dns_zones, show_hosts, show_lists, show_mem,
+	show_peer_pools, show_peers, show_pools, show_routes, show_servers, show_sockets,
+	show_state, show_stats, show_stats_averages, show_stats_totals, show_totals, show_users,
+	show_version;
 
 /* Parameters that drivers ask for; the values are constant. */
 extern const struct show_table show_one, show_application_name, show_client_encoding,
 	show_date_style, show_default_isolation, show_extra_float_digits, show_isolation,
 	show_server_version, show_std_strings, show_time_zone;
+
+/*
+ * Calls `each` for the databases in order of name; the console's own, which is NULL, is one of
+ * them.
+ */
+void show_each_database(struct show *show,
+			void (*each)(struct show *show, const struct database *database));
+
+/* How many rows SHOW USERS has. */
+unsigned show_count_users(const struct pooler *pooler);
+
+/* The states of servers as SHOW tells them, in PgBouncer's words. */
+enum shown_server {
+	SHOWN_NEW,
+	SHOWN_IDLE,
+	SHOWN_USED, /* rests for longer than server_check_delay: is checked before its next lease */
+	SHOWN_TESTED,
+	SHOWN_ACTIVE,
+	SHOWN_CANCEL, /* carries a cancel request */
+	SHOWN_CANCELED,
+};
+enum shown_server shown_server(const struct server *server);
 
 /* The version that the console reports as PostgreSQL's. */
 #define SHOW_SERVER_VERSION (PACKAGE_VERSION "/pgweir")

@@ -136,6 +136,9 @@ const struct config_database *config_database_fallback(const struct config *conf
 const struct config_cluster *config_cluster_find(const struct config *config, const char *name);
 const struct config_user *config_user_find(const struct config *config, const char *name);
 
+/* The name under which the console is listed and logged, whichever was connected to. */
+#define CONSOLE_DATABASE "pgbouncer"
+
 /* Names of the console; no database can have them. */
 bool config_name_is_console(const char *name);
 

@@ -130,8 +130,7 @@ struct pool {
 	unsigned clients; /* that belong to it */
 	unsigned servers; /* connections, those that carry cancels excluded */
 	struct pool_stats stats;
-	struct pool_stats averaged; /* counters at the beginning of the averaging period */
-	struct pool_stats averages; /* per second, or per event for times */
+	struct pool_history history;
 	usec_t impatient_until; /* waiting for a replica did not pay: reads do not, up to then */
 	uint64_t replays;	/* requests that were sent anew */
 };
@@ -184,6 +183,9 @@ void pool_detach(struct server *server);
 
 /* Something changed that those who wait may wait for: serves them at the end of the turn. */
 void pool_wake(struct pool *pool);
+
+/* Whether an idle server has rested for so long that it is checked before its next lease. */
+bool pool_wants_check(const struct server *server);
 
 /* Whether this server may serve a need: host, role, epoch, freshness. */
 bool pool_server_meets(const struct server *server, const struct need *need);

@@ -37,10 +37,16 @@ struct pool_stats {
 enum { POOL_COUNTER_COUNT = 0 POOL_COUNTERS(POOL_COUNTER_ONE) };
 #undef POOL_COUNTER_ONE
 
+/* The counters as they were at the two last ends of a stats_period. */
+struct pool_history {
+	struct pool_stats newer;
+	struct pool_stats older;
+};
+
 /* Adds `more` to `sum`. */
 void pool_stats_add(struct pool_stats *sum, const struct pool_stats *more);
 
-/* The counters as an array in the order of the list, and back. */
+/* The counters as an array in the order of the list. */
 const uint64_t *pool_stats_values(const struct pool_stats *stats);
 
 #endif

@@ -89,6 +89,7 @@ struct client {
 	usec_t transaction_at;	   /* when the transaction under way began; 0: none */
 	struct statement *unnamed; /* its unnamed statement, once that outlived its batch */
 	uint32_t pass;		   /* bytes of a message under way that go through unseen */
+	uint32_t asked;		   /* seconds from its connection to its last request */
 	uint8_t *long_key;	   /* its cancel key, from protocol 3.2 on; else NULL */
 	uint8_t short_key[4];	   /* the same up to 3.1 */
 	uint32_t cancel_pid;	   /* told in BackendKeyData with the key */

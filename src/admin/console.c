@@ -13,6 +13,7 @@
 #include "admin/operate.h"
 #include "admin/session.h"
 #include "admin/show.h"
+#include "admin/stats.h"
 #include "base/mem.h"
 #include "pool/database.h"
 #include "proto/error.h"
@@ -102,6 +103,7 @@ static void begin(struct client *client)
 	list_init(&session->statements);
 	list_init(&session->portals);
 	client->console = session;
+	stats_console()->client_logins++;
 	greet(client);
 	loop_post(client->pooler->loop, &session->more);
 }
@@ -165,6 +167,9 @@ void session_run_command(struct console_session *session, const struct command *
 	const struct command_row *row = command->row;
 	struct client *client = session->client;
 
+	stats_console()->transactions++;
+	stats_console()->queries++;
+	client->asked = (uint32_t)((clock_now() - client->connected_at) / USEC_PER_SEC);
 	if (row->privilege == MAY_CONTROL && !client->console_admin) {
 		result_error(result, SQLSTATE_INSUFFICIENT_PRIVILEGE, "admin access needed");
 		return;

@@ -79,14 +79,43 @@ static const char *client_database(const struct client *client)
 {
 	if (client->state == CLIENT_CONSOLE)
 		return CONSOLE_DATABASE;
+	if (client->state == CLIENT_CANCEL && client->carrier != NULL)
+		return client->carrier->pool->database->name;
 	return client->database != NULL ? client->database->name : login_database(client);
 }
 
+/* As PgBouncer counts it: since the request began, whether it waits or runs. */
 static usec_t client_wait(const struct client *client)
 {
-	usec_t since = client->holder.wait_since;
+	usec_t since = client->request_at != 0 ? client->request_at : client->holder.wait_since;
 
 	return since != 0 ? clock_now() - since : 0;
+}
+
+static const char *client_state(const struct client *client, bool prefixed)
+{
+	switch ((enum client_state)client->state) {
+	case CLIENT_STARTUP:
+	case CLIENT_AUTH:
+		return "login";
+	case CLIENT_WELCOME:
+	case CLIENT_WAITING:
+		return "waiting";
+	case CLIENT_ACTIVE:
+	case CLIENT_REPLICATION:
+		return "active";
+	case CLIENT_IDLE:
+	case CLIENT_CONSOLE:
+		return prefixed ? "active" : "idle"; /* SHOW SOCKETS does not tell them apart */
+	case CLIENT_CANCEL:
+		return client->carrier != NULL && shown_server(client->carrier) == SHOWN_NEW
+			       ? "waiting_cancel_req"
+			       : "active_cancel_req";
+	case CLIENT_CLOSED:
+	case CLIENT_STATES:
+		break;
+	}
+	return "closed";
 }
 
 static void client_value(struct cell *cell, unsigned column, const struct row *row)
@@ -108,7 +137,7 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 		break;
 	case IS_STATE:
 		cell_printf(cell, "%s%s", row->prefixed ? "cl_" : "",
-			    client_state_name((enum client_state)client->state));
+			    client_state(client, row->prefixed));
 		break;
 	case IS_ADDR:
 		cell_address(cell, peer->family, peer->bytes);
@@ -127,7 +156,7 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 		cell_time(cell, client->connected_at);
 		break;
 	case IS_REQUEST_TIME:
-		cell_time(cell, client->request_at);
+		cell_time(cell, client->connected_at + client->asked * USEC_PER_SEC);
 		break;
 	case IS_WAIT:
 		cell_integer(cell, client_wait(client) / USEC_PER_SEC);
@@ -160,17 +189,42 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 	}
 }
 
-static const char *shown_state(const struct server *server)
+enum shown_server shown_server(const struct server *server)
 {
-	/* In PgBouncer's words. */
-	static const char *const names[SERVER_STATES] = {
-		[SERVER_CONNECTING] = "new",	      [SERVER_LOGIN] = "new",
-		[SERVER_CANCELING] = "active_cancel", [SERVER_IDLE] = "idle",
-		[SERVER_LEASED] = "active",	      [SERVER_CHORES] = "tested",
-		[SERVER_HELD] = "being_canceled",     [SERVER_CLOSED] = "closed",
-	};
+	switch ((enum server_state)server->state) {
+	case SERVER_IDLE:
+		return pool_wants_check(server) ? SHOWN_USED : SHOWN_IDLE;
+	case SERVER_LEASED:
+		return SHOWN_ACTIVE;
+	case SERVER_CHORES:
+		return SHOWN_TESTED;
+	case SERVER_CANCELING:
+		return server->stream.connecting ? SHOWN_NEW : SHOWN_CANCEL;
+	case SERVER_HELD:
+		return SHOWN_CANCELED;
+	case SERVER_CONNECTING:
+	case SERVER_LOGIN:
+	case SERVER_CLOSED:
+	case SERVER_STATES:
+		break;
+	}
+	return SHOWN_NEW;
+}
 
-	return names[server->state];
+static const char *server_state(const struct server *server, bool prefixed)
+{
+	static const char *const names[] = {
+		[SHOWN_NEW] = "new",
+		[SHOWN_IDLE] = "idle",
+		[SHOWN_USED] = "used",
+		[SHOWN_TESTED] = "tested",
+		[SHOWN_ACTIVE] = "active",
+		[SHOWN_CANCEL] = "active_cancel",
+		[SHOWN_CANCELED] = "being_canceled",
+	};
+	enum shown_server state = shown_server(server);
+
+	return prefixed && state == SHOWN_NEW ? "login" : names[state];
 }
 
 static void cell_addr(struct cell *cell, const struct addr *addr)
@@ -199,7 +253,8 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 		cell_text(cell, server->pool->database->name);
 		break;
 	case IS_STATE:
-		cell_printf(cell, "%s%s", row->prefixed ? "sv_" : "", shown_state(server));
+		cell_printf(cell, "%s%s", row->prefixed ? "sv_" : "",
+			    server_state(server, row->prefixed));
 		break;
 	case IS_ADDR:
 		cell_addr(cell, &row->peer);
@@ -265,7 +320,7 @@ static void value(struct cell *cell, const struct show_column *column, const voi
 
 /* ---- walks ---- */
 
-static void walk_client_state(struct show *show, enum client_state state, bool prefixed)
+static void show_client_state(struct show *show, enum client_state state, bool prefixed)
 {
 	struct row row = { .prefixed = prefixed };
 
@@ -275,10 +330,11 @@ static void walk_client_state(struct show *show, enum client_state state, bool p
 	}
 }
 
-static void walk_client_states(struct show *show, bool prefixed)
+/* Those that are still logging in are not listed by SHOW CLIENTS. */
+static void show_clients_from(struct show *show, enum client_state first, bool prefixed)
 {
-	for (int state = CLIENT_AUTH; state < CLIENT_CLOSED; state++)
-		walk_client_state(show, (enum client_state)state, prefixed);
+	for (int state = first; state < CLIENT_CLOSED; state++)
+		show_client_state(show, (enum client_state)state, prefixed);
 }
 
 static void find_addresses(struct row *row)
@@ -328,7 +384,7 @@ static void walk_server_states(struct show *show, unsigned states, bool prefixed
 
 static void walk_clients(struct show *show)
 {
-	walk_client_states(show, false);
+	show_clients_from(show, CLIENT_WELCOME, false);
 }
 
 static void walk_servers(struct show *show)
@@ -338,14 +394,14 @@ static void walk_servers(struct show *show)
 
 static void walk_sockets(struct show *show)
 {
-	walk_client_states(show, true);
+	show_clients_from(show, CLIENT_STARTUP, true);
 	walk_server_states(show, ~0u, true);
 }
 
 static void walk_active_sockets(struct show *show)
 {
-	walk_client_state(show, CLIENT_ACTIVE, true);
-	walk_client_state(show, CLIENT_REPLICATION, true);
+	show_client_state(show, CLIENT_ACTIVE, true);
+	show_client_state(show, CLIENT_REPLICATION, true);
 	walk_server_states(show, 1u << SERVER_LEASED, true);
 }
 

@@ -130,3 +130,42 @@ static const struct show_column host_columns[] = {
 	{ "cause", OID_TEXT, host_value, HOST_CAUSE },
 };
 const struct show_table show_hosts = SHOW_TABLE(host_columns, walk_hosts);
+
+/* ---- ROUTES: how the databases with a cluster are split ---- */
+
+enum { ROUTE_DATABASE, ROUTE_CLUSTER };
+
+static void route_name(struct cell *cell, const struct show_column *column, const void *row)
+{
+	const struct database *database = row;
+
+	cell_text(cell,
+		  column->arg == ROUTE_DATABASE ? database->name : database->entry->cluster_name);
+}
+
+/* Of the setting that has the column's name. */
+static void route_setting(struct cell *cell, const struct show_column *column, const void *row)
+{
+	cell_setting(cell, column->name, &((const struct database *)row)->entry->settings);
+}
+
+static void show_route(struct show *show, const struct database *database)
+{
+	if (database != NULL && database->entry->cluster != NULL)
+		show->row(show, database);
+}
+
+static void walk_routes(struct show *show)
+{
+	show_each_database(show, show_route);
+}
+
+static const struct show_column route_columns[] = {
+	{ "database", OID_TEXT, route_name, ROUTE_DATABASE },
+	{ "cluster", OID_TEXT, route_name, ROUTE_CLUSTER },
+	{ "route", OID_TEXT, route_setting, 0 },
+	{ "read_consistency", OID_TEXT, route_setting, 0 },
+	{ "max_replica_lag", OID_TEXT, route_setting, 0 },
+	{ "no_replica", OID_TEXT, route_setting, 0 },
+};
+const struct show_table show_routes = SHOW_TABLE(route_columns, walk_routes);

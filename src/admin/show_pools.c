@@ -17,6 +17,57 @@ static unsigned console_clients(void)
 	return clients_in(CLIENT_CONSOLE)->count;
 }
 
+/* The members of a list as an array that the caller frees, in order of their names. */
+static struct list_node **sorted(const struct list *list,
+				 int (*compare)(const void *a, const void *b))
+{
+	struct list_node **nodes = mem_zero((list->count + 1) * sizeof(struct list_node *));
+	unsigned count = 0;
+
+	list_for_each(list, node, after)
+		nodes[count++] = node;
+	qsort(nodes, count, sizeof(struct list_node *), compare);
+	return nodes;
+}
+
+static int compare_databases(const void *a, const void *b)
+{
+	const struct list_node *const *one = a, *const *other = b;
+
+	return strcmp(list_entry(*one, const struct database, node)->name,
+		      list_entry(*other, const struct database, node)->name);
+}
+
+void show_each_database(struct show *show,
+			void (*each)(struct show *show, const struct database *database))
+{
+	struct list_node **nodes = sorted(&show->pooler->databases, compare_databases);
+	bool console_shown = false;
+
+	for (unsigned i = 0; nodes[i] != NULL; i++) {
+		const struct database *database = list_entry(nodes[i], struct database, node);
+
+		if (database->removed)
+			continue;
+		if (!console_shown && strcmp(database->name, CONSOLE_DATABASE) > 0) {
+			each(show, NULL);
+			console_shown = true;
+		}
+		each(show, database);
+	}
+	if (!console_shown)
+		each(show, NULL);
+	free(nodes);
+}
+
+/* Whether an entry says so itself, rather than the global section. */
+static bool sets(const struct config_mask *set, enum setting_where where, const char *name)
+{
+	const struct setting *row = settings_find(name, where, NULL);
+
+	return row != NULL && mask_has(set, settings_index(row));
+}
+
 /* ---- DATABASES ---- */
 
 struct database_row {
@@ -42,10 +93,9 @@ enum {
 	DB_CLIENTS,
 	DB_PAUSED,
 	DB_DISABLED,
-	DB_CLUSTER,
-	DB_ROUTE,
 };
 
+/* As PgBouncer lists its own. */
 static void console_value(struct cell *cell, unsigned column, const struct settings *global)
 {
 	switch (column) {
@@ -57,16 +107,29 @@ static void console_value(struct cell *cell, unsigned column, const struct setti
 	case DB_PORT:
 		cell_integer(cell, global->listen_port);
 		break;
+	case DB_POOL_SIZE:
+		cell_integer(cell, 2);
+		break;
+	case DB_RESERVE:
+		cell_integer(cell, global->reserve_pool_size);
+		break;
+	case DB_LIFETIME:
+		cell_integer(cell, global->server_lifetime / USEC_PER_SEC);
+		break;
 	case DB_MODE:
 		cell_text(cell, "statement");
+		break;
+	case DB_MAX:
+		cell_integer(cell, global->max_db_connections);
+		break;
+	case DB_MAX_CLIENTS:
+		cell_integer(cell, global->max_db_client_connections);
 		break;
 	case DB_CLIENTS:
 		cell_integer(cell, console_clients());
 		break;
 	case DB_HOST:
 	case DB_BALANCE:
-	case DB_CLUSTER:
-	case DB_ROUTE:
 		cell_null(cell);
 		break;
 	default:
@@ -89,8 +152,11 @@ static void place_value(struct cell *cell, unsigned column, const struct config_
 		cell_integer(cell, cluster != NULL ? cluster->hosts[0].port : entry->port);
 }
 
+/* Only where there is something to balance. */
 static const char *balance_name(const struct config_database *entry)
 {
+	if (entry->cluster != NULL || strchr(entry->host, ',') == NULL)
+		return NULL;
 	return entry->load_balance_hosts == LOAD_BALANCE_DISABLE ? "disable" : "round-robin";
 }
 
@@ -134,10 +200,11 @@ static void database_value(struct cell *cell, const struct show_column *column, 
 		cell_integer(cell, settings->server_lifetime / USEC_PER_SEC);
 		break;
 	case DB_MODE:
-		cell_setting(cell, "pool_mode", settings);
+		if (sets(&entry->set, IN_DATABASE, "pool_mode"))
+			cell_setting(cell, "pool_mode", settings);
 		break;
 	case DB_BALANCE:
-		cell_text(cell, entry->cluster != NULL ? NULL : balance_name(entry));
+		cell_text(cell, balance_name(entry));
 		break;
 	case DB_MAX:
 		cell_integer(cell, settings->max_db_connections);
@@ -156,27 +223,19 @@ static void database_value(struct cell *cell, const struct show_column *column, 
 		break;
 	case DB_DISABLED:
 		cell_integer(cell, database->disabled);
-		break;
-	case DB_CLUSTER:
-		cell_string(cell, entry->cluster_name);
-		break;
-	case DB_ROUTE:
-		if (entry->cluster != NULL)
-			cell_setting(cell, "route", settings);
 	}
+}
+
+static void show_database(struct show *show, const struct database *database)
+{
+	struct database_row row = { database, &show->pooler->config->settings };
+
+	show->row(show, &row);
 }
 
 static void walk_databases(struct show *show)
 {
-	struct database_row row = { .global = &show->pooler->config->settings };
-
-	list_for_each(&show->pooler->databases, node, after) {
-		row.database = list_entry(node, struct database, node);
-		if (!row.database->removed)
-			show->row(show, &row);
-	}
-	row.database = NULL;
-	show->row(show, &row);
+	show_each_database(show, show_database);
 }
 
 static const struct show_column database_columns[] = {
@@ -197,8 +256,6 @@ static const struct show_column database_columns[] = {
 	{ "current_client_connections", OID_INT4, database_value, DB_CLIENTS },
 	{ "paused", OID_INT4, database_value, DB_PAUSED },
 	{ "disabled", OID_INT4, database_value, DB_DISABLED },
-	{ "cluster", OID_TEXT, database_value, DB_CLUSTER },
-	{ "route", OID_TEXT, database_value, DB_ROUTE },
 };
 const struct show_table show_databases = SHOW_TABLE(database_columns, walk_databases);
 
@@ -209,12 +266,26 @@ enum {
 	POOL_USER,
 	POOL_ACTIVE,
 	POOL_WAITING,
-	POOL_CANCELS,
+	POOL_CANCELS_SENT,
+	POOL_CANCELS_WAITING,
+	POOL_SERVERS_ACTIVE,
+	POOL_SERVERS_CANCEL,
+	POOL_SERVERS_CANCELED,
+	POOL_SERVERS_IDLE,
+	POOL_SERVERS_USED,
+	POOL_SERVERS_TESTED,
+	POOL_SERVERS_LOGIN,
 	POOL_MAXWAIT,
 	POOL_MAXWAIT_US,
 	POOL_MODE,
 	POOL_BALANCE,
-	POOL_ZERO,
+	POOL_COLUMNS,
+};
+
+/* A pool, or the console, and its servers by the columns that count them. */
+struct pool_row {
+	const struct pool *pool; /* NULL: the console */
+	unsigned counts[POOL_COLUMNS];
 };
 
 static unsigned waiting(const struct pool *pool)
@@ -244,9 +315,10 @@ static void console_pool_value(struct cell *cell, unsigned column)
 	}
 }
 
-static void pool_value(struct cell *cell, const struct show_column *column, const void *row)
+static void pool_value(struct cell *cell, const struct show_column *column, const void *data)
 {
-	const struct pool *pool = row;
+	const struct pool_row *row = data;
+	const struct pool *pool = row->pool;
 
 	if (pool == NULL) {
 		console_pool_value(cell, column->arg);
@@ -265,9 +337,6 @@ static void pool_value(struct cell *cell, const struct show_column *column, cons
 	case POOL_WAITING:
 		cell_integer(cell, waiting(pool));
 		break;
-	case POOL_CANCELS:
-		cell_integer(cell, pool_count(pool, SERVER_CANCELING));
-		break;
 	case POOL_MAXWAIT:
 		cell_integer(cell, queue_longest_wait(pool) / USEC_PER_SEC);
 		break;
@@ -278,36 +347,68 @@ static void pool_value(struct cell *cell, const struct show_column *column, cons
 		cell_setting(cell, "pool_mode", &pool->settings);
 		break;
 	case POOL_BALANCE:
-		cell_text(cell, pool->database->entry->cluster != NULL
-					? NULL
-					: balance_name(pool->database->entry));
+		cell_text(cell, balance_name(pool->database->entry));
 		break;
-	case POOL_ZERO:
-		cell_integer(cell, 0);
+	default:
+		cell_integer(cell, row->counts[column->arg]);
 	}
 }
 
-/* `arg` is a set of states. */
-static void pool_servers(struct cell *cell, const struct show_column *column, const void *row)
+static void count_server(struct pool_row *row, const struct server *server)
 {
-	unsigned count = 0;
+	static const uint8_t columns[] = {
+		[SHOWN_NEW] = POOL_SERVERS_LOGIN,	  [SHOWN_IDLE] = POOL_SERVERS_IDLE,
+		[SHOWN_USED] = POOL_SERVERS_USED,	  [SHOWN_TESTED] = POOL_SERVERS_TESTED,
+		[SHOWN_ACTIVE] = POOL_SERVERS_ACTIVE,	  [SHOWN_CANCEL] = POOL_SERVERS_CANCEL,
+		[SHOWN_CANCELED] = POOL_SERVERS_CANCELED,
+	};
+	enum shown_server state = shown_server(server);
 
-	for (unsigned state = 0; row != NULL && state < SERVER_CLOSED; state++)
-		if ((column->arg & 1u << state) != 0)
-			count += pool_count(row, (enum server_state)state);
-	cell_integer(cell, count);
+	row->counts[columns[state]]++;
+	if (server->state == SERVER_CANCELING)
+		row->counts[state == SHOWN_NEW ? POOL_CANCELS_WAITING : POOL_CANCELS_SENT]++;
+}
+
+static void show_pool(struct show *show, const struct pool *pool)
+{
+	struct pool_row row = { .pool = pool };
+
+	list_for_each(&pool->hosts, host_node, after_host) {
+		const struct pool_host *at = list_entry(host_node, struct pool_host, node);
+
+		for (int state = 0; state < SERVER_CLOSED; state++)
+			list_for_each(&at->servers[state], node, after)
+				count_server(&row, list_entry(node, struct server, node));
+	}
+	show->row(show, &row);
+}
+
+static int compare_pools(const void *a, const void *b)
+{
+	const struct list_node *const *one = a, *const *other = b;
+
+	return strcmp(list_entry(*one, const struct pool, node)->user,
+		      list_entry(*other, const struct pool, node)->user);
+}
+
+static void show_pools_of(struct show *show, const struct database *database)
+{
+	struct pool_row console = { .pool = NULL };
+	struct list_node **nodes;
+
+	if (database == NULL) {
+		show->row(show, &console);
+		return;
+	}
+	nodes = sorted(&database->pools, compare_pools);
+	for (unsigned i = 0; nodes[i] != NULL; i++)
+		show_pool(show, list_entry(nodes[i], struct pool, node));
+	free(nodes);
 }
 
 static void walk_pools(struct show *show)
 {
-	list_for_each(&show->pooler->databases, node, after) {
-		const struct database *database = list_entry(node, struct database, node);
-
-		list_for_each(&database->pools, pool_node, after_pool)
-			show->row(show, list_entry(pool_node, struct pool, node));
-	}
-	if (console_clients() != 0)
-		show->row(show, NULL);
+	show_each_database(show, show_pools_of);
 }
 
 static const struct show_column pool_columns[] = {
@@ -315,15 +416,15 @@ static const struct show_column pool_columns[] = {
 	{ "user", OID_TEXT, pool_value, POOL_USER },
 	{ "cl_active", OID_INT4, pool_value, POOL_ACTIVE },
 	{ "cl_waiting", OID_INT4, pool_value, POOL_WAITING },
-	{ "cl_active_cancel_req", OID_INT4, pool_value, POOL_CANCELS },
-	{ "cl_waiting_cancel_req", OID_INT4, pool_value, POOL_ZERO },
-	{ "sv_active", OID_INT4, pool_servers, 1 << SERVER_LEASED },
-	{ "sv_active_cancel", OID_INT4, pool_servers, 1 << SERVER_CANCELING },
-	{ "sv_being_canceled", OID_INT4, pool_servers, 1 << SERVER_HELD },
-	{ "sv_idle", OID_INT4, pool_servers, 1 << SERVER_IDLE },
-	{ "sv_used", OID_INT4, pool_value, POOL_ZERO },
-	{ "sv_tested", OID_INT4, pool_servers, 1 << SERVER_CHORES },
-	{ "sv_login", OID_INT4, pool_servers, 1 << SERVER_CONNECTING | 1 << SERVER_LOGIN },
+	{ "cl_active_cancel_req", OID_INT4, pool_value, POOL_CANCELS_SENT },
+	{ "cl_waiting_cancel_req", OID_INT4, pool_value, POOL_CANCELS_WAITING },
+	{ "sv_active", OID_INT4, pool_value, POOL_SERVERS_ACTIVE },
+	{ "sv_active_cancel", OID_INT4, pool_value, POOL_SERVERS_CANCEL },
+	{ "sv_being_canceled", OID_INT4, pool_value, POOL_SERVERS_CANCELED },
+	{ "sv_idle", OID_INT4, pool_value, POOL_SERVERS_IDLE },
+	{ "sv_used", OID_INT4, pool_value, POOL_SERVERS_USED },
+	{ "sv_tested", OID_INT4, pool_value, POOL_SERVERS_TESTED },
+	{ "sv_login", OID_INT4, pool_value, POOL_SERVERS_LOGIN },
 	{ "maxwait", OID_INT4, pool_value, POOL_MAXWAIT },
 	{ "maxwait_us", OID_INT4, pool_value, POOL_MAXWAIT_US },
 	{ "pool_mode", OID_TEXT, pool_value, POOL_MODE },
@@ -335,6 +436,7 @@ const struct show_table show_pools = SHOW_TABLE(pool_columns, walk_pools);
 
 struct user_row {
 	const char *name;
+	const struct settings *global;
 	const struct config_user *entry; /* NULL: none */
 	const struct pool_user *count;	 /* NULL: no connections yet */
 };
@@ -350,11 +452,9 @@ enum {
 	USER_CLIENTS
 };
 
-static bool sets(const struct config_user *entry, const char *name)
+static bool user_sets(const struct user_row *user, const char *name)
 {
-	const struct setting *row = settings_find(name, IN_USER, NULL);
-
-	return entry != NULL && row != NULL && mask_has(&entry->set, settings_index(row));
+	return user->entry != NULL && sets(&user->entry->set, IN_USER, name);
 }
 
 /* PgBouncer aligns these two to the right, and leaves them empty when they are not set. */
@@ -366,39 +466,41 @@ static void user_size(struct cell *cell, bool set, int size)
 		cell_text(cell, "");
 }
 
+/* What holds for the user: its own, or everybody's. */
+static const struct settings *user_limits(const struct user_row *user, const char *name)
+{
+	return user_sets(user, name) ? &user->entry->settings : user->global;
+}
+
 static void user_value(struct cell *cell, const struct show_column *column, const void *row)
 {
 	const struct user_row *user = row;
-	const struct config_user *entry = user->entry;
 
 	switch (column->arg) {
 	case USER_NAME:
 		cell_text(cell, user->name);
 		break;
 	case USER_POOL_SIZE:
-		user_size(cell, sets(entry, "pool_size"),
-			  entry != NULL ? entry->settings.default_pool_size : 0);
+		user_size(cell, user_sets(user, "pool_size"),
+			  user->entry != NULL ? user->entry->settings.default_pool_size : 0);
 		break;
 	case USER_RESERVE:
-		user_size(cell, sets(entry, "reserve_pool_size"),
-			  entry != NULL ? entry->settings.reserve_pool_size : 0);
+		user_size(cell, user_sets(user, "reserve_pool_size"),
+			  user->entry != NULL ? user->entry->settings.reserve_pool_size : 0);
 		break;
 	case USER_MODE:
-		if (sets(entry, "pool_mode"))
-			cell_setting(cell, "pool_mode", &entry->settings);
+		if (user_sets(user, "pool_mode"))
+			cell_setting(cell, "pool_mode", &user->entry->settings);
 		break;
 	case USER_MAX:
-		cell_integer(cell, sets(entry, "max_user_connections")
-					   ? entry->settings.max_user_connections
-					   : 0);
+		cell_integer(cell, user_limits(user, "max_user_connections")->max_user_connections);
 		break;
 	case USER_SERVERS:
 		cell_integer(cell, user->count != NULL ? user->count->servers : 0);
 		break;
 	case USER_MAX_CLIENTS:
-		cell_integer(cell, sets(entry, "max_user_client_connections")
-					   ? entry->settings.max_user_client_connections
-					   : 0);
+		cell_integer(cell, user_limits(user, "max_user_client_connections")
+					   ->max_user_client_connections);
 		break;
 	case USER_CLIENTS:
 		cell_integer(cell, user->count != NULL ? user->count->clients : 0);
@@ -415,31 +517,54 @@ static bool is_user(const void *value, const void *name)
 	return strcmp(((const struct pool_user *)value)->name, name) == 0;
 }
 
-/* Users of the auth_file, those with an entry, and all who have been here: each once. */
+/*
+ * The console's, those of the auth_file, with an entry, and all who have been here: each once, in
+ * order.  The caller frees them.
+ */
+static struct user_row *collect_users(const struct pooler *pooler, unsigned *count)
+{
+	const struct config *config = pooler->config;
+	size_t room = pooler->secrets.by_user.count + config->user_count + pooler->users.count + 1;
+	struct user_row *rows = mem_zero(room * sizeof(*rows));
+	const struct pool_user *user;
+	const struct secret *secret;
+	unsigned all = 0, i;
+	size_t at = 0;
+
+	rows[all++].name = CONSOLE_DATABASE;
+	while ((secret = secrets_walk(&pooler->secrets, &at)) != NULL)
+		rows[all++].name = secret->user;
+	for (i = 0; i < config->user_count; i++)
+		rows[all++].name = config->users[i].name;
+	for (at = 0; (user = map_walk(&pooler->users, &at)) != NULL;)
+		rows[all++].name = user->name;
+	qsort(rows, all, sizeof(*rows), compare_users);
+	*count = 0;
+	for (i = 0; i < all; i++)
+		if (i == 0 || strcmp(rows[i].name, rows[*count - 1].name) != 0)
+			rows[(*count)++] = rows[i];
+	return rows;
+}
+
+unsigned show_count_users(const struct pooler *pooler)
+{
+	unsigned count;
+
+	free(collect_users(pooler, &count));
+	return count;
+}
+
 static void walk_users(struct show *show)
 {
 	const struct pooler *pooler = show->pooler;
-	const struct config *config = pooler->config;
-	size_t room = pooler->secrets.by_user.count + config->user_count + pooler->users.count;
-	struct user_row *rows = mem_zero((room + 1) * sizeof(*rows));
-	const struct pool_user *user;
-	const struct secret *secret;
-	unsigned count = 0, i;
-	size_t at = 0;
+	unsigned count;
+	struct user_row *rows = collect_users(pooler, &count);
 
-	while ((secret = secrets_walk(&pooler->secrets, &at)) != NULL)
-		rows[count++].name = secret->user;
-	for (i = 0; i < config->user_count; i++)
-		rows[count++].name = config->users[i].name;
-	for (at = 0; (user = map_walk(&pooler->users, &at)) != NULL;)
-		rows[count++].name = user->name;
-	qsort(rows, count, sizeof(*rows), compare_users);
-	for (i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const char *name = rows[i].name;
 
-		if (i > 0 && strcmp(name, rows[i - 1].name) == 0)
-			continue;
-		rows[i].entry = config_user_find(config, name);
+		rows[i].global = &pooler->config->settings;
+		rows[i].entry = config_user_find(pooler->config, name);
 		rows[i].count =
 			map_find_match(&pooler->users, map_hash(name, strlen(name)), is_user, name);
 		show->row(show, &rows[i]);

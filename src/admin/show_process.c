@@ -175,13 +175,6 @@ static unsigned count_pools(const struct pooler *pooler)
 	return count;
 }
 
-static unsigned count_users(const struct pooler *pooler)
-{
-	size_t users = pooler->secrets.by_user.count;
-
-	return (unsigned)(users > pooler->users.count ? users : pooler->users.count);
-}
-
 static unsigned count_free(const char *name)
 {
 	for (const struct slab *slab = slab_first(); slab != NULL; slab = slab_next(slab))
@@ -197,7 +190,7 @@ static void walk_lists(struct show *show)
 			  clients_in(CLIENT_WELCOME)->count;
 
 	show_number(show, "databases", pooler->databases.count + 1);
-	show_number(show, "users", count_users(pooler));
+	show_number(show, "users", show_count_users(pooler));
 	show_number(show, "peers", 0);
 	show_number(show, "pools", count_pools(pooler) + 1);
 	show_number(show, "peer_pools", 0);
@@ -210,7 +203,6 @@ static void walk_lists(struct show *show)
 	show_number(show, "dns_zones", 0);
 	show_number(show, "dns_queries", resolver_queries(pooler->resolver));
 	show_number(show, "dns_pending", 0);
-	show_number(show, "stream_pauses", pooler->streams.pauses);
 }
 
 static const struct show_column list_columns[] = {
@@ -218,6 +210,33 @@ static const struct show_column list_columns[] = {
 	{ "items", OID_INT4, pair_value, 0 },
 };
 const struct show_table show_lists = SHOW_TABLE(list_columns, walk_lists);
+
+/* ---- COUNTERS: of the process, ours ---- */
+
+static uint64_t count_replays(const struct pooler *pooler)
+{
+	uint64_t count = 0;
+
+	list_for_each(&pooler->databases, node, after) {
+		const struct database *database = list_entry(node, struct database, node);
+
+		list_for_each(&database->pools, pool_node, after_pool)
+			count += list_entry(pool_node, struct pool, node)->replays;
+	}
+	return count;
+}
+
+static void walk_counters(struct show *show)
+{
+	show_number(show, "stream_pauses", (int64_t)show->pooler->streams.pauses);
+	show_number(show, "replays", (int64_t)count_replays(show->pooler));
+}
+
+static const struct show_column counter_columns[] = {
+	{ "name", OID_TEXT, pair_key, 0 },
+	{ "value", OID_INT8, pair_value, 0 },
+};
+const struct show_table show_counters = SHOW_TABLE(counter_columns, walk_counters);
 
 /* ---- MEM ---- */
 

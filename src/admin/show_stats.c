@@ -34,21 +34,20 @@ static void average(struct cell *cell, const struct show_column *column, const v
 		     (int64_t)pool_stats_values(&((const struct row *)row)->averages)[column->arg]);
 }
 
+/* A database without pools has no row, as in PgBouncer. */
+static void show_database(struct show *show, const struct database *database)
+{
+	struct row row = { .database = database != NULL ? database->name : CONSOLE_DATABASE };
+
+	if (database != NULL && list_is_empty(&database->pools))
+		return;
+	stats_database(database, &row.totals, &row.averages);
+	show->row(show, &row);
+}
+
 static void walk(struct show *show)
 {
-	struct row console = { .database = CONSOLE_DATABASE };
-
-	list_for_each(&show->pooler->databases, node, after) {
-		const struct database *database = list_entry(node, struct database, node);
-		struct row row = { .database = database->name };
-
-		if (database->removed)
-			continue;
-		stats_totals(database, &row.totals);
-		stats_averages(database, &row.averages);
-		show->row(show, &row);
-	}
-	show->row(show, &console);
+	show_each_database(show, show_database);
 }
 
 #define TOTAL(field, stats, avg, totals, sum)                                                      \

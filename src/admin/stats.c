@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Averages over the last whole stats_period. */
+/* Totals and averages of the counters. */
 #include "admin/stats.h"
 
 #include <inttypes.h>
@@ -9,13 +9,20 @@
 #include "pool/database.h"
 #include "pool/pool.h"
 
-/* The one timer, and when the period under way began. */
+/* The one timer, and when the period under way and the one before it began. */
 static struct {
 	struct pooler *pooler;
 	struct deadlines timer;
 	struct deadline next;
-	usec_t began;
+	usec_t newer;
+	usec_t older;
 } period;
+
+/* The console has no pool. */
+static struct {
+	struct pool_stats stats;
+	struct pool_history history;
+} console;
 
 static uint64_t per_second(uint64_t before, uint64_t after, int64_t usec)
 {
@@ -41,60 +48,51 @@ void stats_average(const struct pool_stats *before, const struct pool_stats *aft
 					      after->transactions - before->transactions);
 	average->query_usec =
 		per_event(before->query_usec, after->query_usec, after->queries - before->queries);
+	average->wait_usec = per_event(before->wait_usec, after->wait_usec,
+				       after->server_assignments - before->server_assignments);
 }
 
-void stats_totals(const struct database *database, struct pool_stats *sum)
+struct pool_stats *stats_console(void)
 {
-	memset(sum, 0, sizeof(*sum));
-	list_for_each(&database->pools, node, after)
-		pool_stats_add(sum, &list_entry(node, struct pool, node)->stats);
+	return &console.stats;
 }
 
-/* Of several pools: rates add up, times are weighted by their events. */
-static void weigh(struct pool_stats *sum, const struct pool_stats *more)
+static void add_database(const struct database *database, struct pool_stats *totals,
+			 struct pool_stats *older)
 {
-	uint64_t transactions = sum->transactions + more->transactions;
-	uint64_t queries = sum->queries + more->queries;
-	uint64_t transaction_usec = sum->transaction_usec * sum->transactions +
-				    more->transaction_usec * more->transactions;
-	uint64_t query_usec = sum->query_usec * sum->queries + more->query_usec * more->queries;
+	if (database == NULL) {
+		pool_stats_add(totals, &console.stats);
+		pool_stats_add(older, &console.history.older);
+		return;
+	}
+	list_for_each(&database->pools, node, after) {
+		const struct pool *pool = list_entry(node, struct pool, node);
 
-	/* Less than one a second: the larger of the two is the better guess. */
-	if (transactions == 0)
-		transaction_usec = sum->transaction_usec > more->transaction_usec
-					   ? sum->transaction_usec
-					   : more->transaction_usec;
-	if (queries == 0)
-		query_usec =
-			sum->query_usec > more->query_usec ? sum->query_usec : more->query_usec;
-	pool_stats_add(sum, more);
-	sum->transaction_usec =
-		transactions != 0 ? transaction_usec / transactions : transaction_usec;
-	sum->query_usec = queries != 0 ? query_usec / queries : query_usec;
+		pool_stats_add(totals, &pool->stats);
+		pool_stats_add(older, &pool->history.older);
+	}
 }
 
-void stats_averages(const struct database *database, struct pool_stats *sum)
+void stats_database(const struct database *database, struct pool_stats *totals,
+		    struct pool_stats *averages)
 {
-	memset(sum, 0, sizeof(*sum));
-	list_for_each(&database->pools, node, after)
-		weigh(sum, &list_entry(node, struct pool, node)->averages);
+	struct pool_stats older = { 0 };
+
+	memset(totals, 0, sizeof(*totals));
+	add_database(database, totals, &older);
+	stats_average(&older, totals, clock_now() - period.older, averages);
 }
 
 void stats_process(const struct pooler *pooler, struct pool_stats *totals,
 		   struct pool_stats *averages)
 {
-	struct pool_stats sum;
+	struct pool_stats older = { 0 };
 
 	memset(totals, 0, sizeof(*totals));
-	memset(averages, 0, sizeof(*averages));
-	list_for_each(&pooler->databases, node, after) {
-		const struct database *database = list_entry(node, struct database, node);
-
-		stats_totals(database, &sum);
-		pool_stats_add(totals, &sum);
-		stats_averages(database, &sum);
-		weigh(averages, &sum);
-	}
+	list_for_each(&pooler->databases, node, after)
+		add_database(list_entry(node, struct database, node), totals, &older);
+	add_database(NULL, totals, &older);
+	stats_average(&older, totals, clock_now() - period.older, averages);
 }
 
 static void log_averages(const struct pool_stats *average)
@@ -109,44 +107,57 @@ static void log_averages(const struct pool_stats *average)
 		 average->sent, average->transaction_usec, average->query_usec, average->wait_usec);
 }
 
-static void end_database(const struct database *database, usec_t usec)
+static void turn_page(struct pool_history *history, const struct pool_stats *stats)
 {
-	list_for_each(&database->pools, node, after) {
-		struct pool *pool = list_entry(node, struct pool, node);
+	history->older = history->newer;
+	history->newer = *stats;
+}
 
-		stats_average(&pool->averaged, &pool->stats, usec, &pool->averages);
-		pool->averaged = pool->stats;
+static void turn_pages(struct pooler *pooler)
+{
+	list_for_each(&pooler->databases, database_node, after_database) {
+		struct database *database = list_entry(database_node, struct database, node);
+
+		list_for_each(&database->pools, node, after) {
+			struct pool *pool = list_entry(node, struct pool, node);
+
+			turn_page(&pool->history, &pool->stats);
+		}
 	}
+	turn_page(&console.history, &console.stats);
 }
 
 static void begin_period(void)
 {
 	usec_t length = period.pooler->config->settings.stats_period;
 
-	period.began = clock_now();
-	deadline_set(&period.timer, &period.next, period.began + length);
+	period.older = period.newer;
+	period.newer = clock_now();
+	deadline_set(&period.timer, &period.next, period.newer + length);
 }
 
+/* The line is about the period that ends, which is the last whole one by then. */
 static void on_period(struct deadlines *deadlines, struct list_node *node)
 {
-	usec_t usec = clock_now() - period.began;
 	struct pool_stats totals, averages;
 
 	(void)deadlines;
 	(void)node;
-	list_for_each(&period.pooler->databases, database_node, after)
-		end_database(list_entry(database_node, struct database, node), usec);
-	if (period.pooler->config->settings.log_stats) {
-		stats_process(period.pooler, &totals, &averages);
-		log_averages(&averages);
-	}
+	turn_pages(period.pooler);
 	begin_period();
+	if (!period.pooler->config->settings.log_stats)
+		return;
+	stats_process(period.pooler, &totals, &averages);
+	log_averages(&averages);
 }
 
+/* Up to the end of the first period it is as if there had been a second before the start. */
 void stats_init(struct pooler *pooler)
 {
 	memset(&period, 0, sizeof(period));
+	memset(&console, 0, sizeof(console));
 	period.pooler = pooler;
+	period.newer = clock_now() - USEC_PER_SEC;
 	deadlines_init(&period.timer, pooler->loop, on_period);
 	begin_period();
 }

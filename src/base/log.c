@@ -49,7 +49,7 @@ static const struct facility {
 static void describe_process(const struct log_subject *subject, char *buffer, size_t size)
 {
 	(void)subject;
-	snprintf(buffer, size, "-");
+	snprintf(buffer, size, "%s", "");
 }
 
 static const struct process self = { { describe_process } };
@@ -101,7 +101,8 @@ void log_write(enum log_level level, const struct log_subject *subject, const ch
 	subject->describe(subject, who, sizeof(who));
 	at += (size_t)snprintf(line + at, sizeof(line) - at, "%s ", levels[level].name);
 	body = at;
-	at += (size_t)snprintf(line + at, sizeof(line) - at, "%s ", who);
+	at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s", who,
+			       who[0] != '\0' ? " " : "");
 	va_start(ap, fmt);
 	n = vsnprintf(line + at, sizeof(line) - at - 1, fmt, ap);
 	va_end(ap);

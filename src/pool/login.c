@@ -192,8 +192,6 @@ static void finish(struct server *server)
 	deadline_clear(&server->deadline);
 	server->at->retry_at = 0;
 	host_evidence(server->at->host, EVIDENCE_CONNECTED);
-	if (pool->settings.log_connections)
-		log_info(server, "new connection to server");
 	if (server->intended != NULL) {
 		dedicated_ready(server);
 		login_free(server);

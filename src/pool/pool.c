@@ -363,7 +363,7 @@ static const char *check_query(const struct settings *settings)
 }
 
 /* A check is good for a moment at least, or a delay of 0 would check for ever. */
-static bool wants_check(const struct server *server)
+bool pool_wants_check(const struct server *server)
 {
 	const struct settings *settings = &server->pool->settings;
 	usec_t rested = clock_now() - server->used_at;
@@ -387,7 +387,7 @@ static struct server *take_idle(struct pool_host *at)
 
 		if (server->close_needed || !host_keeps_leases(at->host, server->epoch)) {
 			server_close(server, "not usable any more");
-		} else if (wants_check(server)) {
+		} else if (pool_wants_check(server)) {
 			deadline_clear(&server->deadline);
 			server->used_at = clock_now();
 			server->checked = true;

@@ -368,6 +368,20 @@ static void send_cancel(struct server *server)
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
 }
 
+static void log_connection(const struct server *server)
+{
+	struct addr local = { .len = sizeof(local) - offsetof(struct addr, sa) };
+	char text[ADDR_TEXT_BYTES];
+
+	if (!server->pool->settings.log_connections)
+		return;
+	if (getsockname(server->stream.fd, &local.sa, &local.len) == 0 && !addr_is_unix(&local))
+		log_info(server, "new connection to server (from %s)",
+			 addr_text(&local, text, sizeof(text)));
+	else
+		log_info(server, "new connection to server");
+}
+
 static void on_connected(struct stream *stream)
 {
 	struct server *server = list_entry(stream, struct server, stream);
@@ -376,6 +390,7 @@ static void on_connected(struct stream *stream)
 		send_cancel(server);
 		return;
 	}
+	log_connection(server);
 	server_become(server, SERVER_LOGIN, "connected");
 	login_begin(server);
 }

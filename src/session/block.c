@@ -20,6 +20,7 @@
 #include "proto/extended.h"
 #include "proto/message.h"
 #include "session/client.h"
+#include "session/measure.h"
 #include "session/names.h"
 
 #define ENDS_BLOCK (VERDICT_COMMIT | VERDICT_ROLLBACK)
@@ -159,7 +160,6 @@ static void defer(struct client *client, const struct request *request)
 	client->begin = mem_string_n(request->sql, request->sql_len);
 	client->begin_flags = (uint32_t)request->verdict.flags;
 	client->block = BLOCK_DEFERRED;
-	client->transaction_at = clock_now();
 	finish(client, request, begin_tag(request));
 }
 
@@ -196,7 +196,6 @@ static void end_block(struct client *client)
 	client->begin = NULL;
 	client->begin_flags = 0;
 	client->block = BLOCK_NONE;
-	client->transaction_at = 0;
 	client->loss_untold = false;
 }
 
@@ -209,7 +208,6 @@ static void answer_deferred(struct client *client, const struct request *request
 		finish(client, request, begin_tag(request));
 	} else if (flags & ENDS_BLOCK) {
 		end_block(client);
-		client_pool(client)->stats.transactions++;
 		finish(client, request, (flags & VERDICT_COMMIT) != 0 ? "COMMIT" : "ROLLBACK");
 	} else {
 		add_modes(client, request);
@@ -391,6 +389,7 @@ void block_answer(struct client *client, const struct request *request)
 {
 	struct directive directive;
 
+	measure_begin(client);
 	if (database_is_split(client->database) && read_own(request, &directive))
 		answer_own(client, request, &directive);
 	else if (client->block == BLOCK_DEFERRED)
@@ -403,4 +402,6 @@ void block_answer(struct client *client, const struct request *request)
 		answer_lost_query(client, request);
 	else
 		answer_lost_batch(client);
+	if (client->state != CLIENT_CLOSED)
+		measure_end(client, client->block == BLOCK_NONE);
 }

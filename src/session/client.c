@@ -153,13 +153,20 @@ void client_local_address(const struct client *client, uint8_t bytes[16])
 		memcpy(bytes, &local.in6.sin6_addr, 16);
 }
 
+static const char *database_name(const struct client *client)
+{
+	if (client->database != NULL)
+		return client->database->name;
+	return client->state == CLIENT_CONSOLE ? CONSOLE_DATABASE : login_database(client);
+}
+
 static void describe(const struct log_subject *subject, char *buffer, size_t size)
 {
 	const struct client *client = list_entry(subject, struct client, log);
 	char peer[80];
 
 	snprintf(buffer, size, "C-%llu: %s/%s@%s", (unsigned long long)client->id,
-		 client->database != NULL ? client->database->name : login_database(client),
+		 database_name(client),
 		 client->user != NULL ? client->user->name : login_user(client),
 		 client_peer_text(client, peer, sizeof(peer)));
 }

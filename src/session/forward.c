@@ -12,6 +12,7 @@
 #include "proto/error.h"
 #include "proto/message.h"
 #include "session/client.h"
+#include "session/measure.h"
 #include "session/names.h"
 #include "session/scan.h"
 #include "session/statements.h"
@@ -154,10 +155,7 @@ static enum step forward_copy_end(struct client *client, uint32_t len)
 
 static void note_begin(struct client *client)
 {
-	if (client->request_at == 0)
-		client->request_at = clock_now();
-	if (client->transaction_at == 0)
-		client->transaction_at = client->request_at;
+	measure_begin(client);
 	timeouts_request_began(client);
 }
 

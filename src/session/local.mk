@@ -8,6 +8,7 @@ libpgweir_a_SOURCES += \
 	src/session/forward.c include/session/forward.h \
 	src/session/login.c include/session/login.h \
 	src/session/loss.c include/session/loss.h \
+	src/session/measure.c include/session/measure.h \
 	src/session/names.c include/session/names.h \
 	src/session/relay.c include/session/relay.h \
 	src/session/replication.c include/session/replication.h \

@@ -14,6 +14,7 @@
 
 #include "proto/error.h"
 #include "session/client.h"
+#include "session/measure.h"
 #include "session/request.h"
 #include "session/statements.h"
 #include "session/timeouts.h"
@@ -178,8 +179,7 @@ static void forget_request(struct client *client)
 	free(client->begin);
 	client->begin = NULL;
 	client->begin_flags = 0;
-	client->request_at = 0;
-	client->transaction_at = 0;
+	measure_drop(client, client->block == BLOCK_NONE);
 	client->in_batch = false;
 	client->commits = false;
 	client->must_write = false;
@@ -218,7 +218,6 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 	}
 	client_become(client, CLIENT_IDLE, "server lost");
 	if (can_replay(client) && owed.anything && (client->reads || owed.unsent || refused)) {
-		client->request_at = 0;
 		timeouts_transaction_ended(client);
 		loss_replay(client);
 		return;

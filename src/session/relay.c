@@ -23,6 +23,7 @@
 #include "session/client.h"
 #include "session/forward.h"
 #include "session/loss.h"
+#include "session/measure.h"
 #include "session/names.h"
 #include "session/request.h"
 #include "session/statements.h"
@@ -276,27 +277,15 @@ static void note_moments(struct client *client, const struct server *server)
 
 static void note_times(struct client *client, const struct server *server, bool transaction_over)
 {
-	struct pool_stats *stats = &client_pool(client)->stats;
-
-	stats->queries++;
-	if (client->request_at != 0)
-		stats->query_usec += (uint64_t)(clock_now() - client->request_at);
-	client->request_at = 0;
-	if (transaction_over) {
-		stats->transactions++;
-		if (client->transaction_at != 0)
-			stats->transaction_usec += (uint64_t)(clock_now() - client->transaction_at);
-		client->transaction_at = 0;
+	measure_end(client, transaction_over);
+	if (transaction_over)
 		timeouts_transaction_ended(client);
-	} else {
+	else
 		timeouts_transaction_idle(client);
-	}
 	if (pending_is_empty(&server->pending))
 		return;
 	/* The next of a pipeline runs by now. */
-	client->request_at = clock_now();
-	if (client->transaction_at == 0)
-		client->transaction_at = client->request_at;
+	measure_begin(client);
 	timeouts_request_began(client);
 }
 

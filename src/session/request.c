@@ -16,6 +16,7 @@
 #include "session/block.h"
 #include "session/client.h"
 #include "session/forward.h"
+#include "session/measure.h"
 #include "session/route.h"
 #include "session/scan.h"
 #include "session/timeouts.h"
@@ -140,8 +141,7 @@ static bool take_stray(struct client *client, uint8_t type, uint32_t len)
 
 static enum step wait_for_lease(struct client *client)
 {
-	if (client->request_at == 0)
-		client->request_at = clock_now();
+	measure_begin(client);
 	if (pool_lease(&client->holder) == NULL) {
 		client_become(client, CLIENT_WAITING, "no server free");
 		return STEP_WAIT;
@@ -337,7 +337,7 @@ static void refuse_request(struct client *client, const char *sqlstate, const ch
 	uint32_t len = 0;
 
 	client_become(client, CLIENT_IDLE, text);
-	client->request_at = 0;
+	measure_drop(client, client->block == BLOCK_NONE);
 	client->must_write = false;
 	client->replays = 0;
 	client_error(client, sqlstate, "%s", text);

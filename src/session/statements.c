@@ -14,6 +14,7 @@
 #include "proto/message.h"
 #include "session/client.h"
 #include "session/forward.h"
+#include "session/measure.h"
 #include "session/names.h"
 #include "session/scan.h"
 #include "session/timeouts.h"
@@ -198,7 +199,7 @@ bool statements_answer(struct client *client, uint32_t len)
 	client_send(client, packet, (uint32_t)writer.len);
 	stream_skip(&client->stream, len);
 	request_forget_kept(client);
-	client->request_at = 0;
+	measure_end(client, client->block == BLOCK_NONE);
 	timeouts_transaction_idle(client);
 	request_finished(client);
 	return true;
