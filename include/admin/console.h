@@ -34,8 +34,8 @@ struct console_owner {
 	bool (*take_over)(struct console_owner *owner, struct client *client, char *error,
 			  size_t size);
 
-	/* SHUTDOWN: begins; the process ends later.  False: it is shutting down already. */
-	bool (*shut_down)(struct console_owner *owner, enum shutdown_mode mode);
+	/* SHUTDOWN: begins; the process ends later.  Again: in another mode. */
+	void (*shut_down)(struct console_owner *owner, enum shutdown_mode mode);
 };
 
 /*
@@ -43,9 +43,6 @@ struct console_owner {
  * the extended protocol.  Once, after clients_init; `owner` is kept.
  */
 void console_init(struct pooler *pooler, struct console_owner *owner);
-
-/* A shutdown that sessions waited for is complete: they get their answer. */
-void console_shutdown_complete(void);
 
 /* All clients are closed. */
 void console_done(void);

@@ -13,7 +13,7 @@ struct pooler;
 /* PAUSE of all databases: idle servers close, those in use when they are given back. */
 void operate_pause(struct pooler *pooler);
 
-/* RESUME of all databases; those that were paused by name stay so. */
+/* RESUME of all databases; those that were paused by name stay so, unless all were killed. */
 void operate_resume(struct pooler *pooler);
 
 /* Whether anything is paused: all, or a database. */
@@ -22,7 +22,10 @@ bool operate_is_paused(const struct pooler *pooler);
 /* Whether a pause is complete: no server is in use.  `database` NULL: all of them. */
 bool operate_is_quiet(struct pooler *pooler, struct database *database);
 
-/* KILL: clients and servers are closed at once.  `database` NULL: of all databases. */
+/*
+ * KILL: clients and servers are closed at once, the database stays paused.  `database` NULL: all
+ * databases.
+ */
 void operate_kill(struct pooler *pooler, struct database *database);
 
 /* RECONNECT: every server is replaced once it is free.  `database` NULL: of all. */

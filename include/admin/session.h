@@ -19,7 +19,7 @@ enum console_wait {
 	WAIT_NOTHING,
 	WAIT_QUIET,	  /* PAUSE: no server is in use */
 	WAIT_RECONNECTED, /* WAIT_CLOSE: no server is left that must be replaced */
-	WAIT_SHUTDOWN,	  /* the end */
+	WAIT_END,	  /* SHUTDOWN: there will be no answer */
 };
 
 /* One operator's connection. */
@@ -32,6 +32,7 @@ struct console_session {
 	const char *tag;   /* of the answer to come; constant */
 	bool simple;	   /* that answer ends with ReadyForQuery */
 	bool skip_to_sync; /* after an error in the extended protocol */
+	bool canceled;	   /* a cancel request came: the wait is to end */
 	struct list statements;
 	struct list portals;
 };

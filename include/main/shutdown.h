@@ -19,8 +19,8 @@ struct shutdown {
 
 void shutdown_init(struct program *program);
 
-/* Begins; NOW ends the loop.  False: one that waits is under way, and this is another. */
-bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why);
+/* Begins, or goes on in another mode; NOW ends the loop. */
+void shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why);
 
 /*
  * Another process has taken over the listening sockets: they are let go, and the end comes when

@@ -40,6 +40,7 @@ struct pooler {
 	unsigned servers;
 	bool crowded; /* a pool waits for room under a limit that it shares with others */
 	bool paused;
+	bool killed;	      /* KILL of all databases: each is paused, new ones too */
 	usec_t shutting_down; /* since when; 0: not.  Who came before is still let in */
 
 	/* The session layer's: closes all clients of a database that is removed or killed. */

@@ -200,7 +200,8 @@ struct console_calls {
 	bool (*may_enter)(const struct client *client, const char *user, bool local, bool *admin);
 	void (*begin)(struct client *client); /* greets; the client is in CLIENT_CONSOLE */
 	void (*input)(struct client *client);
-	void (*end)(struct client *client); /* it is being closed */
+	void (*cancel)(struct client *client); /* a cancel request for it came */
+	void (*end)(struct client *client);    /* it is being closed */
 };
 void clients_set_console(const struct console_calls *calls);
 const struct console_calls *clients_console(void);

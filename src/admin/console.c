@@ -341,10 +341,11 @@ void session_wait(struct console_session *session, struct result *result, enum c
 	result->waits = true;
 	result_tag(result, "%s", tag);
 	session->wait = wait;
+	session->canceled = false;
 	session->tag = tag;
 	free(session->database);
 	session->database = database != NULL ? mem_string(database->name) : NULL;
-	if (wait != WAIT_SHUTDOWN)
+	if (wait != WAIT_END)
 		check_later(session);
 }
 
@@ -361,11 +362,22 @@ static void complete(struct console_session *session)
 		client_ready(session->client);
 }
 
-/* Somebody resumed meanwhile: the pause will not come. */
-static void give_up(struct console_session *session)
+static void give_up(struct console_session *session, const char *why)
 {
 	session->wait = WAIT_NOTHING;
-	session_fail(session, SQLSTATE_QUERY_CANCELED, "the pause was ended by another command");
+	session_fail(session, SQLSTATE_QUERY_CANCELED, why);
+}
+
+/* What was waited for is undone: who presses ^C does not want a pause that comes later. */
+static void undo(struct console_session *session, struct database *database)
+{
+	struct pooler *pooler = session->client->pooler;
+
+	if (session->wait == WAIT_QUIET && database != NULL)
+		database_resume(database);
+	else if (session->wait == WAIT_QUIET && !pooler->shutting_down)
+		operate_resume(pooler);
+	give_up(session, "canceling statement due to user request");
 }
 
 static void look_again(struct console_session *session)
@@ -380,9 +392,11 @@ static void look_again(struct console_session *session)
 			return;
 		}
 	}
-	if (session->wait == WAIT_QUIET) {
+	if (session->canceled) {
+		undo(session, database);
+	} else if (session->wait == WAIT_QUIET) {
 		if (!(database != NULL ? database->paused : pooler->paused))
-			give_up(session);
+			give_up(session, "the pause was ended by another command");
 		else if (operate_is_quiet(pooler, database))
 			complete(session);
 		else
@@ -404,16 +418,15 @@ static void on_check(struct deadlines *deadlines, struct list_node *node)
 	run_session(session);
 }
 
-void console_shutdown_complete(void)
+/* Looked at in the session's own time: this is another client's. */
+static void cancel(struct client *client)
 {
-	list_for_each(clients_in(CLIENT_CONSOLE), node, after) {
-		struct client *client = list_entry(node, struct client, node);
+	struct console_session *session = client->console;
 
-		if (client->console->wait != WAIT_SHUTDOWN)
-			continue;
-		complete(client->console);
-		client_drop(client, "server shutting down");
-	}
+	if (session->wait == WAIT_NOTHING || session->wait == WAIT_END)
+		return;
+	session->canceled = true;
+	deadline_set(&console.checks, &session->check, clock_now());
 }
 
 /* ---- start and end ---- */
@@ -422,6 +435,7 @@ static const struct console_calls calls = {
 	.may_enter = may_enter,
 	.begin = begin,
 	.input = input,
+	.cancel = cancel,
 	.end = end,
 };
 

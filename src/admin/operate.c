@@ -8,6 +8,9 @@
 #include "session/cancel.h"
 #include "session/client.h"
 
+/* What those are told that KILL closes, in PgBouncer's words. */
+#define KILLED "database removed"
+
 /* Calls `act` for each pool of a database, or of all. */
 static void for_pools(struct pooler *pooler, struct database *database,
 		      void (*act)(struct pool *pool))
@@ -29,7 +32,7 @@ static void close_idle(struct pool *pool)
 
 static void close_all(struct pool *pool)
 {
-	pool_close_all(pool, "admin forced disconnect");
+	pool_close_all(pool, KILLED);
 }
 
 static void reconnect(struct pool *pool)
@@ -45,7 +48,15 @@ void operate_pause(struct pooler *pooler)
 
 void operate_resume(struct pooler *pooler)
 {
-	pooler->paused = false;
+	bool killed = pooler->killed;
+
+	pooler->paused = pooler->killed = false;
+	list_for_each(&pooler->databases, node, after) {
+		struct database *database = list_entry(node, struct database, node);
+
+		if (killed)
+			database->paused = false;
+	}
 	for_pools(pooler, NULL, pool_wake);
 }
 
@@ -74,15 +85,14 @@ bool operate_is_quiet(struct pooler *pooler, struct database *database)
 
 void operate_kill(struct pooler *pooler, struct database *database)
 {
-	if (database == NULL)
-		pooler->paused = true;
-	else
-		database->paused = true;
+	pooler->killed |= database == NULL;
 	list_for_each(&pooler->databases, node, after) {
 		struct database *each = list_entry(node, struct database, node);
 
-		if (database == NULL || each == database)
-			clients_close_database(each, "admin forced disconnect");
+		if (database != NULL && each != database)
+			continue;
+		each->paused = true;
+		clients_close_database(each, KILLED);
 	}
 	for_pools(pooler, database, close_all);
 }

@@ -19,6 +19,29 @@ static struct pooler *pooler_of(const struct console_session *session)
 	return session->client->pooler;
 }
 
+static void refuse(struct result *result, const char *why)
+{
+	result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s", why);
+}
+
+static struct database *answer_unknown(struct database *database, const struct command *command,
+				       struct result *result)
+{
+	if (database == NULL)
+		result_error(result, SQLSTATE_UNDEFINED_DATABASE, "no such database: %s",
+			     command->name);
+	return database;
+}
+
+static bool refuse_console(const struct command *command, struct result *result, const char *verb)
+{
+	if (!config_name_is_console(command->name))
+		return false;
+	result_error(result, SQLSTATE_INVALID_PARAMETER, "cannot %s admin db: %s", verb,
+		     command->name);
+	return true;
+}
+
 /*
  * The database that a command names, or NULL with the error answered.  One that `*` would make is
  * made, so that it can be paused before its first client comes.
@@ -27,18 +50,9 @@ static struct database *find_database(struct console_session *session,
 				      const struct command *command, struct result *result,
 				      const char *verb)
 {
-	struct database *database;
-
-	if (config_name_is_console(command->name)) {
-		result_error(result, SQLSTATE_INVALID_PARAMETER, "cannot %s admin db: %s", verb,
-			     command->name);
+	if (refuse_console(command, result, verb))
 		return NULL;
-	}
-	database = database_find(pooler_of(session), command->name);
-	if (database == NULL)
-		result_error(result, SQLSTATE_UNDEFINED_DATABASE, "no such database: %s",
-			     command->name);
-	return database;
+	return answer_unknown(database_find(pooler_of(session), command->name), command, result);
 }
 
 static bool refuse_paused(struct console_session *session, struct result *result)
@@ -47,9 +61,8 @@ static bool refuse_paused(struct console_session *session, struct result *result
 
 	if (!pooler->paused && !pooler->shutting_down)
 		return false;
-	result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s",
-		     pooler->shutting_down ? "pooler is shutting down"
-					   : "already suspended/paused");
+	refuse(result,
+	       pooler->shutting_down ? "pooler is shutting down" : "already suspended/paused");
 	return true;
 }
 
@@ -58,41 +71,46 @@ static void run_pause(struct console_session *session, const struct command *com
 {
 	struct database *database = NULL;
 
+	if (refuse_paused(session, result))
+		return;
 	if (command->name[0] != '\0') {
 		database = find_database(session, command, result, "pause");
 		if (database == NULL)
 			return;
 		database_pause(database);
 	} else {
-		if (refuse_paused(session, result))
-			return;
 		operate_pause(pooler_of(session));
 	}
 	session_wait(session, result, WAIT_QUIET, database, "PAUSE");
+}
+
+static void resume_database(struct console_session *session, const struct command *command,
+			    struct result *result)
+{
+	struct database *database = database_existing(pooler_of(session), command->name);
+	bool console = config_name_is_console(command->name);
+
+	if (!console && answer_unknown(database, command, result) == NULL)
+		return;
+	if (console || !database->paused)
+		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE,
+			     "database %s is not paused", command->name);
+	else
+		database_resume(database);
 }
 
 static void run_resume(struct console_session *session, const struct command *command,
 		       struct result *result)
 {
 	struct pooler *pooler = pooler_of(session);
-	struct database *database;
 
 	result_tag(result, "RESUME");
-	if (command->name[0] != '\0') {
-		database = find_database(session, command, result, "resume");
-		if (database == NULL)
-			return;
-		if (!database->paused)
-			result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE,
-				     "database %s is not paused", database->name);
-		else
-			database_resume(database);
-		return;
-	}
-	if (pooler->shutting_down || !pooler->paused)
-		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s",
-			     pooler->shutting_down ? "pooler is shutting down"
-						   : "pooler is not paused/suspended");
+	if (command->name[0] != '\0')
+		resume_database(session, command, result);
+	else if (pooler->shutting_down)
+		refuse(result, "pooler is shutting down");
+	else if (!pooler->paused && !pooler->killed)
+		refuse(result, "pooler is not paused/suspended");
 	else
 		operate_resume(pooler);
 }
@@ -111,12 +129,13 @@ static void run_kill(struct console_session *session, const struct command *comm
 {
 	struct database *database = NULL;
 
-	if (command->name[0] != '\0')
-		database = find_database(session, command, result, "kill");
-	else
-		refuse_paused(session, result);
-	if (result->sqlstate != NULL)
+	if (refuse_paused(session, result))
 		return;
+	if (command->name[0] != '\0') {
+		database = find_database(session, command, result, "kill");
+		if (database == NULL)
+			return;
+	}
 	result_tag(result, "KILL");
 	operate_kill(pooler_of(session), database);
 }
@@ -173,32 +192,41 @@ static void run_wait_close(struct console_session *session, const struct command
 	session_wait(session, result, WAIT_RECONNECTED, database, "WAIT_CLOSE");
 }
 
-static void switch_database(struct console_session *session, const struct command *command,
-			    struct result *result, bool disabled)
+static bool refuse_nameless(const struct command *command, struct result *result)
 {
-	struct database *database;
-
-	if (command->name[0] == '\0') {
-		result_error(result, SQLSTATE_SYNTAX_ERROR, "a database is required");
-		return;
-	}
-	database = find_database(session, command, result, disabled ? "disable" : "enable");
-	if (database == NULL)
-		return;
-	database->disabled = disabled;
-	result_tag(result, disabled ? "DISABLE" : "ENABLE");
+	if (command->name[0] != '\0')
+		return false;
+	result_error(result, SQLSTATE_SYNTAX_ERROR, "a database is required");
+	return true;
 }
 
 static void run_disable(struct console_session *session, const struct command *command,
 			struct result *result)
 {
-	switch_database(session, command, result, true);
+	struct database *database;
+
+	if (refuse_nameless(command, result))
+		return;
+	database = find_database(session, command, result, "disable");
+	if (database == NULL)
+		return;
+	database->disabled = true;
+	result_tag(result, "DISABLE");
 }
 
 static void run_enable(struct console_session *session, const struct command *command,
 		       struct result *result)
 {
-	switch_database(session, command, result, false);
+	struct database *database;
+
+	if (refuse_nameless(command, result) || refuse_console(command, result, "enable"))
+		return;
+	database = answer_unknown(database_existing(pooler_of(session), command->name), command,
+				  result);
+	if (database == NULL)
+		return;
+	database->disabled = false;
+	result_tag(result, "ENABLE");
 }
 
 static void run_reload(struct console_session *session, const struct command *command,
@@ -275,10 +303,11 @@ static void run_takeover(struct console_session *session, const struct command *
 static void shut_down(struct console_session *session, struct result *result,
 		      enum shutdown_mode mode)
 {
-	if (console_owner()->shut_down(console_owner(), mode))
-		session_wait(session, result, WAIT_SHUTDOWN, NULL, "SHUTDOWN");
+	console_owner()->shut_down(console_owner(), mode);
+	if (mode == SHUTDOWN_NOW)
+		session_wait(session, result, WAIT_END, NULL, "SHUTDOWN");
 	else
-		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "pooler is shutting down");
+		result_tag(result, "SHUTDOWN");
 }
 
 static void run_shutdown(struct console_session *session, const struct command *command,

@@ -281,9 +281,9 @@ static bool on_take_over(struct console_owner *owner, struct client *client, cha
 	return takeover_offer(program_of(owner), client, error, size);
 }
 
-static bool on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
+static void on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
 {
-	return shutdown_begin(program_of(owner), mode, "SHUTDOWN command");
+	shutdown_begin(program_of(owner), mode, "SHUTDOWN command");
 }
 
 int main(int argc, char **argv)

@@ -76,7 +76,19 @@ void shutdown_hand_over(struct program *program, pid_t pid)
 	begin_waiting(program, SHUTDOWN_WAIT_FOR_CLIENTS);
 }
 
-bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why)
+/* A shutdown under way goes on in another mode. */
+static void change_mode(struct program *program, enum shutdown_mode mode)
+{
+	if (program->shutdown.mode == mode)
+		return;
+	program->shutdown.mode = mode;
+	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)
+		operate_pause(&program->pooler);
+	else
+		operate_resume(&program->pooler);
+}
+
+void shutdown_begin(struct program *program, enum shutdown_mode mode, const char *why)
 {
 	struct shutdown *shutdown = &program->shutdown;
 
@@ -85,15 +97,16 @@ bool shutdown_begin(struct program *program, enum shutdown_mode mode, const char
 		shutdown->begun = true;
 		shutdown->mode = SHUTDOWN_NOW;
 		loop_stop(&program->loop);
-		return true;
+		return;
 	}
-	if (shutdown->begun)
-		return false;
+	if (shutdown->begun) {
+		change_mode(program, mode);
+		return;
+	}
 	begin_waiting(program, mode);
 	listeners_close_tcp(&program->listeners);
 	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)
 		operate_pause(&program->pooler);
-	return true;
 }
 
 void shutdown_finish(struct program *program)
@@ -106,8 +119,6 @@ void shutdown_finish(struct program *program)
 	ev_timer_stop(program->loop.ev, &program->shutdown.check);
 	takeover_done(program);
 	listeners_done(&program->listeners);
-	if (program->shutdown.mode != SHUTDOWN_NOW)
-		console_shutdown_complete();
 	operate_close_clients(SQLSTATE_ADMIN_SHUTDOWN, FAREWELL);
 	loop_end_turn(&program->loop);
 	stats_done();

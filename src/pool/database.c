@@ -265,6 +265,7 @@ static struct database *database_new(struct pooler *pooler, const char *name,
 	database->name = mem_string(name);
 	database->entry = entry;
 	database->config = config_ref(pooler->config);
+	database->paused = pooler->killed;
 	database->watcher.on_changed = on_cluster_changed;
 	list_init(&database->pools);
 	list_append(&pooler->databases, &database->node);

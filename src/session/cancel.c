@@ -159,7 +159,9 @@ void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint3
 			client_drop(client, "cancel request for nobody");
 		return;
 	}
-	if (target->state == CLIENT_WAITING) {
+	if (target->state == CLIENT_CONSOLE) {
+		clients_console()->cancel(target);
+	} else if (target->state == CLIENT_WAITING) {
 		/* Nothing runs yet: the wait itself is what the user wants to end. */
 		queue_leave(&target->holder);
 		target->holder.calls->refused(&target->holder, false, SQLSTATE_QUERY_CANCELED,

@@ -436,17 +436,142 @@ def test_pause_by_the_extended_protocol(weir):
         assert session.extended("RESUME").types == "12nCZ"
 
 
+def refused(session, sql):
+    with pytest.raises(wire.WireError) as caught:
+        session.query(sql)
+    return caught.value.sqlstate, caught.value["M"]
+
+
+def paused(weir):
+    return {row["name"] for row in weir.admin("SHOW DATABASES") if row["paused"] == "1"}
+
+
 def test_kill_closes_and_pauses(weir):
     with weir.connect() as busy:
         busy.query("BEGIN")
         busy.query("SELECT 1")
         assert weir.admin("KILL app") == []
         last = busy.recv_closed()[-1].fields()
-        assert (last["C"], last["S"], last["M"]) == ("57P01", "FATAL", "admin forced disconnect")
+        assert (last["C"], last["S"], last["M"]) == ("57P01", "FATAL", "database removed")
     assert weir.admin("SHOW SERVERS") == []
     weir.admin("RESUME app")
     with weir.connect() as client:
         assert client.value("SELECT 1") == "1"
+
+
+def test_kill_of_all_databases_pauses_each(pgweir, single):
+    weir = pgweir(host=single, databases={
+        "app2": {"host": "127.0.0.1", "port": single.port},
+        "*": {"host": "127.0.0.1", "port": single.port}})
+    with console(weir) as session:
+        with weir.connect() as client:
+            client.query("SELECT 1")
+            session.query("KILL")
+            assert client.recv_closed()[-1].fields()["M"] == "database removed"
+        assert paused(weir) == {"app", "app2"}
+        state = {row["key"]: row["value"] for row in weir.admin("SHOW STATE")}
+        assert state == {"active": "yes", "paused": "no", "suspended": "no"}
+        session.query("RESUME app")  # one by one, as with PgBouncer
+        with weir.connect() as client:
+            assert client.value("SELECT 1") == "1"
+        session.query("PAUSE postgres")  # made from *
+        session.query("RESUME")  # or all together
+        assert paused(weir) == set()
+        assert refused(session, "RESUME") == ("55000", "pooler is not paused/suspended")
+
+
+def test_what_pause_resume_and_kill_say_in_the_middle_of_one_another(weir):
+    with console(weir) as session:
+        session.query("PAUSE app")
+        session.query("PAUSE app")
+        session.query("PAUSE")
+        for sql in ("PAUSE", "PAUSE app", "KILL", "KILL app", "PAUSE nowhere"):
+            assert refused(session, sql) == ("55000", "already suspended/paused"), sql
+        session.query("RESUME")
+        assert paused(weir) == {"app"}
+        assert refused(session, "RESUME") == ("55000", "pooler is not paused/suspended")
+        session.query("RESUME app")
+        assert refused(session, "RESUME app") == ("55000", "database app is not paused")
+        assert refused(session, "RESUME pgbouncer") == (
+            "55000", "database pgbouncer is not paused")
+        for sql, verb in (("PAUSE", "pause"), ("KILL", "kill"), ("DISABLE", "disable"),
+                          ("ENABLE", "enable"), ("RECONNECT", "reconnect"),
+                          ("WAIT_CLOSE", "wait in")):
+            assert refused(session, sql + " pgbouncer") == (
+                "22023", "cannot %s admin db: pgbouncer" % verb)
+            assert refused(session, sql + " nowhere") == ("3D000", "no such database: nowhere")
+        assert refused(session, "RESUME nowhere") == ("3D000", "no such database: nowhere")
+
+
+def test_commands_on_names_of_an_automatic_database(pgweir, single):
+    weir = pgweir({"databases": {"*": {"host": "127.0.0.1", "port": single.port}}})
+
+    def names():
+        return {row["name"] for row in weir.admin("SHOW DATABASES")} - {"pgbouncer"}
+
+    with console(weir) as session:
+        for sql in ("RESUME app", "ENABLE app"):
+            assert refused(session, sql) == ("3D000", "no such database: app")
+        assert names() == set()
+        session.query("DISABLE app")
+        assert names() == {"app"}
+        with pytest.raises(wire.WireError) as caught:
+            weir.connect()
+        assert caught.value["M"] == 'database "app" is disabled'
+        session.query("ENABLE app")
+        for sql in ("PAUSE app2", "RESUME app2", "RECONNECT postgres", "WAIT_CLOSE postgres"):
+            assert session.query(sql).tags == [sql.split()[0]]
+        assert names() == {"app", "app2", "postgres"}
+    with weir.connect() as client:
+        assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("sql", ["PAUSE", "PAUSE app"])
+def test_a_cancel_request_ends_a_pause_that_waits(weir, sql):
+    with weir.connect() as busy, weir.connect() as other, console(weir) as session:
+        busy.query("BEGIN")
+        session.send(wire.query(sql))
+        assert session.is_quiet(0.1)
+        other.send(wire.query("SELECT 2"))
+        assert other.is_quiet(0.1)
+        session.cancel()
+        error = session.recv_ready().error
+        assert (error.sqlstate, error["M"]) == (
+            "57014", "canceling statement due to user request")
+        assert other.recv_ready().value == "2"
+        assert paused(weir) == set()
+        assert session.query("SHOW VERSION").rows
+
+
+def test_a_cancel_request_ends_wait_close(weir):
+    with weir.connect() as busy, console(weir) as session:
+        busy.query("BEGIN")
+        busy.query("SELECT 1")
+        session.query("RECONNECT")
+        session.send(wire.parse("", "WAIT_CLOSE"), wire.bind(), wire.execute(), wire.sync())
+        session.recv_until("2")
+        assert session.is_quiet(0.1)
+        session.cancel()
+        assert session.recv_ready().error.sqlstate == "57014"
+        session.cancel()  # nothing waits any more
+        assert session.query("SHOW VERSION").rows
+        assert busy.value("SELECT 1") == "1"
+
+
+def test_psql_interrupts_a_pause(weir, wait_until):
+    from harness.cluster import find_bin
+
+    with weir.connect() as busy:
+        busy.query("BEGIN")
+        psql = subprocess.Popen(
+            [os.path.join(find_bin(), "psql"), "-X", weir.dsn("admin", "pgweir"), "-c", "PAUSE"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
+        wait_until(lambda: {row["key"]: row["value"]
+                            for row in weir.admin("SHOW STATE")}["paused"] == "yes")
+        psql.send_signal(2)
+        out, _ = psql.communicate(timeout=10)
+        assert "canceling statement" in out
+        assert busy.value("SELECT 1") == "1"
 
 
 @pytest.mark.parametrize("words", ["KILL_CLIENT %s", "KILL CLIENT %s", 'kill client "%s"'])
@@ -539,7 +664,7 @@ def test_shutdown_wait_for_servers(weir, wait_until):
         busy.query("SELECT 1")
         session = console(weir)
         session.send(wire.query("SHUTDOWN WAIT_FOR_SERVERS"))
-        assert session.is_quiet(0.2)
+        assert session.recv_ready().tags == ["SHUTDOWN"]
         with pytest.raises(OSError):
             socket.create_connection(("127.0.0.1", weir.port), 1).close()
         idle.send(wire.query("SELECT 2"))
@@ -547,7 +672,7 @@ def test_shutdown_wait_for_servers(weir, wait_until):
         assert (last["C"], last["M"]) == ("57P01", "server shutting down")
         assert busy.value("SELECT 3") == "3"
         busy.query("COMMIT")
-        assert "C" in [message.type for message in session.recv_closed()]
+        assert [message.type for message in session.recv_closed()] == ["E"]
     wait_until(lambda: not weir.is_running(), what="the end")
     assert weir.process.returncode == 0
 
@@ -555,8 +680,7 @@ def test_shutdown_wait_for_servers(weir, wait_until):
 def test_shutdown_wait_for_clients(weir, wait_until):
     with weir.connect() as client:
         session = console(weir)
-        session.send(wire.query("SHUTDOWN WAIT_FOR_CLIENTS"))
-        assert session.is_quiet(0.2)
+        assert session.query("SHUTDOWN WAIT_FOR_CLIENTS").tags == ["SHUTDOWN"]
         assert client.value("SELECT 1") == "1"
         with console(weir, "admin", host=weir.dir) as operator:
             with pytest.raises(wire.WireError) as caught:
@@ -566,7 +690,32 @@ def test_shutdown_wait_for_clients(weir, wait_until):
             weir.connect(host=weir.dir)
         assert caught.value["M"] == "pooler is shutting down"
         assert weir.is_running()
-    assert [message.type for message in session.recv_closed()][:1] == ["C"]
+    assert [message.type for message in session.recv_closed()] == ["E"]
+    wait_until(lambda: not weir.is_running(), what="the end")
+    assert weir.process.returncode == 0
+
+
+def test_a_shutdown_under_way_goes_on_in_another_mode(weir, wait_until):
+    with weir.connect() as client, console(weir) as session:
+        assert session.query("SHUTDOWN WAIT_FOR_CLIENTS").tags == ["SHUTDOWN"]
+        assert client.value("SELECT 1") == "1"
+        assert session.query("SHUTDOWN WAIT_FOR_CLIENTS").tags == ["SHUTDOWN"]
+        client.query("BEGIN")
+        assert session.extended("SHUTDOWN WAIT_FOR_SERVERS").tags == ["SHUTDOWN"]
+        assert weir.is_running()
+        client.query("COMMIT")
+        assert client.recv_closed()[-1].fields()["M"] == "server shutting down"
+    wait_until(lambda: not weir.is_running(), what="the end")
+    assert weir.process.returncode == 0
+
+
+def test_shutdown_in_the_middle_of_a_pause(weir, wait_until):
+    with weir.connect() as busy, console(weir) as waiting, console(weir) as session:
+        busy.query("BEGIN")
+        waiting.send(wire.query("PAUSE"))
+        assert waiting.is_quiet(0.1)
+        session.send(wire.query("SHUTDOWN"))
+        assert [found.type for found in waiting.recv_closed()] == ["E"]
     wait_until(lambda: not weir.is_running(), what="the end")
     assert weir.process.returncode == 0
 
