@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct addr;
 struct client;
 struct pooler;
 
@@ -26,6 +27,13 @@ struct console_owner {
 	/* SET: one setting, until the next reload.  False as above. */
 	bool (*set)(struct console_owner *owner, const char *key, const char *value, char *error,
 		    size_t size);
+
+	/* SUSPEND and its end: whether connections are accepted. */
+	void (*accept)(struct console_owner *owner, bool on);
+
+	/* SHOW FDS: calls for each listening socket. */
+	void (*walk_listeners)(struct console_owner *owner,
+			       void (*each)(void *arg, int fd, const struct addr *addr), void *arg);
 
 	/*
 	 * TAKEOVER: the process at the other end of the client's socket gets our listening

@@ -13,7 +13,10 @@ struct pooler;
 /* PAUSE of all databases: idle servers close, those in use when they are given back. */
 void operate_pause(struct pooler *pooler);
 
-/* RESUME of all databases; those that were paused by name stay so, unless all were killed. */
+/*
+ * RESUME of all databases, from a suspension too; those that were paused by name stay so, unless
+ * all were killed.
+ */
 void operate_resume(struct pooler *pooler);
 
 /* Whether anything is paused: all, or a database. */

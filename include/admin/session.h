@@ -19,6 +19,7 @@ enum console_wait {
 	WAIT_NOTHING,
 	WAIT_QUIET,	  /* PAUSE: no server is in use */
 	WAIT_RECONNECTED, /* WAIT_CLOSE: no server is left that must be replaced */
+	WAIT_UNSENT,	  /* SUSPEND: nothing is queued for anybody */
 	WAIT_END,	  /* SHUTDOWN: there will be no answer */
 };
 
@@ -28,6 +29,8 @@ struct console_session {
 	struct task more;      /* goes on with input that is there */
 	struct deadline check; /* looks again: at what it waits for, or whether its output left */
 	enum console_wait wait;
+	usec_t since;	   /* when the wait began */
+	bool suspends;	   /* it has suspended all: its end resumes */
 	char *database;	   /* that it waits for; NULL: all */
 	const char *tag;   /* of the answer to come; constant */
 	bool simple;	   /* that answer ends with ReadyForQuery */

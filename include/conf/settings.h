@@ -112,6 +112,7 @@ struct settings {
 	bool log_pooler_errors;
 	bool log_stats;
 	usec_t stats_period;
+	usec_t suspend_timeout;
 
 	/* who may log in */
 	const char *admin_users; /* comma lists */

@@ -49,6 +49,7 @@ extern const struct stream_transport stream_socket;
 enum {
 	STREAM_FULL = 1,    /* the destination of its bytes has too many queued */
 	STREAM_NO_ROOM = 2, /* the owner does not consume what was read */
+	STREAM_HELD = 4,    /* stream_hold */
 };
 
 /*
@@ -144,6 +145,10 @@ void stream_skip(struct stream *stream, uint32_t n);
  * bounds n.
  */
 void stream_want(struct stream *stream, uint32_t n);
+
+/* Reads no more, whatever is there, until stream_unhold. */
+void stream_hold(struct stream *stream);
+void stream_unhold(struct stream *stream);
 
 /* Puts bytes in front of the input, to be read again; on_input is not called. */
 void stream_unread(struct stream *stream, const void *data, uint32_t len);

@@ -60,6 +60,9 @@ void listeners_start(struct listeners *listeners, struct pooler *pooler);
 /* Takes over what a reload may change. */
 void listeners_tune(struct listeners *listeners, const struct settings *settings);
 
+/* Whether connections are accepted; else they wait in the kernel. */
+void listeners_accept(struct listeners *listeners, bool on);
+
 /* Lets go of all: another process has them, and their files. */
 void listeners_hand_over(struct listeners *listeners);
 

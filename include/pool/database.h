@@ -20,6 +20,13 @@
 
 struct database;
 
+/* What an operator lets all databases do. */
+enum pooler_activity {
+	POOLER_ACTIVE,
+	POOLER_PAUSED,	  /* no server is leased, idle ones are closed */
+	POOLER_SUSPENDED, /* nothing is read, accepted or leased; what is queued is sent */
+};
+
 /*
  * What the running program has: the configuration in force, the databases that clients connect
  * to with their pools, the clusters behind them.  One a process, passed to whoever needs it.
@@ -39,7 +46,7 @@ struct pooler {
 	uint64_t last_id; /* of clients and servers: one counter */
 	unsigned servers;
 	bool crowded; /* a pool waits for room under a limit that it shares with others */
-	bool paused;
+	enum pooler_activity activity;
 	bool killed;	      /* KILL of all databases: each is paused, new ones too */
 	usec_t shutting_down; /* since when; 0: not.  Who came before is still let in */
 

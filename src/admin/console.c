@@ -14,6 +14,7 @@
 #include "admin/session.h"
 #include "admin/show.h"
 #include "admin/stats.h"
+#include "admin/suspend.h"
 #include "base/mem.h"
 #include "pool/database.h"
 #include "proto/error.h"
@@ -116,6 +117,10 @@ static void end(struct client *client)
 	if (session == NULL)
 		return;
 	client->console = NULL;
+	if (session->suspends && client->pooler->activity == POOLER_SUSPENDED) {
+		log_warn(client, "the connection that suspended is gone, resuming");
+		operate_resume(client->pooler);
+	}
 	task_cancel(&session->more);
 	deadline_clear(&session->check);
 	extended_forget(session);
@@ -342,6 +347,8 @@ void session_wait(struct console_session *session, struct result *result, enum c
 	result_tag(result, "%s", tag);
 	session->wait = wait;
 	session->canceled = false;
+	session->since = clock_now();
+	session->suspends = wait == WAIT_UNSENT;
 	session->tag = tag;
 	free(session->database);
 	session->database = database != NULL ? mem_string(database->name) : NULL;
@@ -375,9 +382,24 @@ static void undo(struct console_session *session, struct database *database)
 
 	if (session->wait == WAIT_QUIET && database != NULL)
 		database_resume(database);
-	else if (session->wait == WAIT_QUIET && !pooler->shutting_down)
+	else if (session->wait != WAIT_RECONNECTED && !pooler->shutting_down)
 		operate_resume(pooler);
 	give_up(session, "canceling statement due to user request");
+}
+
+/* Who does not take what is queued for it holds up the suspension for so long only. */
+static void look_at_unsent(struct console_session *session)
+{
+	struct pooler *pooler = session->client->pooler;
+	usec_t timeout = pooler->config->settings.suspend_timeout;
+
+	if (pooler->activity != POOLER_SUSPENDED)
+		give_up(session, "the suspension was ended by another command");
+	else if (suspend_is_complete(pooler,
+				     timeout > 0 && clock_now() - session->since >= timeout))
+		complete(session);
+	else
+		check_later(session);
 }
 
 static void look_again(struct console_session *session)
@@ -394,8 +416,10 @@ static void look_again(struct console_session *session)
 	}
 	if (session->canceled) {
 		undo(session, database);
+	} else if (session->wait == WAIT_UNSENT) {
+		look_at_unsent(session);
 	} else if (session->wait == WAIT_QUIET) {
-		if (!(database != NULL ? database->paused : pooler->paused))
+		if (!(database != NULL ? database->paused : pooler->activity == POOLER_PAUSED))
 			give_up(session, "the pause was ended by another command");
 		else if (operate_is_quiet(pooler, database))
 			complete(session);

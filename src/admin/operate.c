@@ -2,6 +2,7 @@
 /* What an operator does to databases and clients. */
 #include "admin/operate.h"
 
+#include "admin/suspend.h"
 #include "pool/database.h"
 #include "pool/pool.h"
 #include "proto/error.h"
@@ -42,7 +43,7 @@ static void reconnect(struct pool *pool)
 
 void operate_pause(struct pooler *pooler)
 {
-	pooler->paused = true;
+	pooler->activity = POOLER_PAUSED;
 	for_pools(pooler, NULL, close_idle);
 }
 
@@ -50,7 +51,10 @@ void operate_resume(struct pooler *pooler)
 {
 	bool killed = pooler->killed;
 
-	pooler->paused = pooler->killed = false;
+	if (pooler->activity == POOLER_SUSPENDED)
+		suspend_end(pooler);
+	pooler->activity = POOLER_ACTIVE;
+	pooler->killed = false;
 	list_for_each(&pooler->databases, node, after) {
 		struct database *database = list_entry(node, struct database, node);
 
@@ -65,7 +69,7 @@ bool operate_is_paused(const struct pooler *pooler)
 	list_for_each(&pooler->databases, node, after)
 		if (list_entry(node, struct database, node)->paused)
 			return true;
-	return pooler->paused;
+	return pooler->activity != POOLER_ACTIVE;
 }
 
 bool operate_is_quiet(struct pooler *pooler, struct database *database)

@@ -98,9 +98,9 @@ static const char *yes_or_no(bool yes)
 
 static void walk_state(struct show *show)
 {
-	show_text(show, "active", yes_or_no(!show->pooler->paused));
-	show_text(show, "paused", yes_or_no(show->pooler->paused));
-	show_text(show, "suspended", "no");
+	show_text(show, "active", yes_or_no(show->pooler->activity == POOLER_ACTIVE));
+	show_text(show, "paused", yes_or_no(show->pooler->activity == POOLER_PAUSED));
+	show_text(show, "suspended", yes_or_no(show->pooler->activity == POOLER_SUSPENDED));
 }
 
 static const struct show_column state_columns[] = {

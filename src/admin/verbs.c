@@ -10,6 +10,7 @@
 #include "admin/operate.h"
 #include "admin/session.h"
 #include "admin/show.h"
+#include "admin/suspend.h"
 #include "pool/database.h"
 #include "proto/error.h"
 #include "session/client.h"
@@ -59,7 +60,7 @@ static bool refuse_paused(struct console_session *session, struct result *result
 {
 	const struct pooler *pooler = pooler_of(session);
 
-	if (!pooler->paused && !pooler->shutting_down)
+	if (pooler->activity == POOLER_ACTIVE && !pooler->shutting_down)
 		return false;
 	refuse(result,
 	       pooler->shutting_down ? "pooler is shutting down" : "already suspended/paused");
@@ -109,7 +110,7 @@ static void run_resume(struct console_session *session, const struct command *co
 		resume_database(session, command, result);
 	else if (pooler->shutting_down)
 		refuse(result, "pooler is shutting down");
-	else if (!pooler->paused && !pooler->killed)
+	else if (pooler->activity == POOLER_ACTIVE && !pooler->killed)
 		refuse(result, "pooler is not paused/suspended");
 	else
 		operate_resume(pooler);
@@ -118,10 +119,16 @@ static void run_resume(struct console_session *session, const struct command *co
 static void run_suspend(struct console_session *session, const struct command *command,
 			struct result *result)
 {
-	(void)session;
 	(void)command;
-	result_error(result, SQLSTATE_FEATURE_NOT_SUPPORTED,
-		     "SUSPEND is not supported, PAUSE stops new transactions");
+	if (refuse_paused(session, result))
+		return;
+	if (operate_is_paused(pooler_of(session))) {
+		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE,
+			     "cannot suspend with paused databases");
+		return;
+	}
+	suspend_begin(pooler_of(session));
+	session_wait(session, result, WAIT_UNSENT, NULL, "SUSPEND");
 }
 
 static void run_kill(struct console_session *session, const struct command *command,
@@ -380,6 +387,7 @@ const struct command_row command_rows[] = {
 { "SHOW DNS_HOSTS", MAY_LOOK, TAKES_NOTHING, &show_dns_hosts, NULL,
   "host names and their addresses" },
 { "SHOW DNS_ZONES", MAY_LOOK, TAKES_NOTHING, &show_dns_zones, NULL, NULL },
+{ "SHOW FDS", MAY_CONTROL, TAKES_NOTHING, &show_fds, NULL, "open sockets" },
 { "SHOW HOSTS", MAY_LOOK, TAKES_NOTHING, &show_hosts, NULL,
   "PostgreSQL hosts: role, health, lag, load" },
 { "SHOW LISTS", MAY_LOOK, TAKES_NOTHING, &show_lists, NULL, "how many there are of what" },
@@ -407,8 +415,9 @@ const struct command_row command_rows[] = {
 { "RELOAD", MAY_CONTROL, TAKES_NOTHING, NULL, run_reload, "read the configuration anew" },
 { "PAUSE", MAY_CONTROL, TAKES_OPTIONAL, NULL, run_pause,
   "begin no more transactions; answers when none is left" },
-{ "RESUME", MAY_CONTROL, TAKES_OPTIONAL, NULL, run_resume, "undo PAUSE and KILL" },
-{ "SUSPEND", MAY_CONTROL, TAKES_NOTHING, NULL, run_suspend, NULL },
+{ "RESUME", MAY_CONTROL, TAKES_OPTIONAL, NULL, run_resume, "undo PAUSE, KILL and SUSPEND" },
+{ "SUSPEND", MAY_CONTROL, TAKES_NOTHING, NULL, run_suspend,
+  "send what is queued, read and accept nothing more" },
 { "DISABLE", MAY_CONTROL, TAKES_NAME, NULL, run_disable, "refuse new clients of a database" },
 { "ENABLE", MAY_CONTROL, TAKES_NAME, NULL, run_enable, "undo DISABLE" },
 { "RECONNECT", MAY_CONTROL, TAKES_OPTIONAL, NULL, run_reconnect,

@@ -287,6 +287,8 @@ static const struct setting rows[] = {
   "The time over which averages are taken." },
 { "stats_users", KEY_STRING, FIELD(stats_users), "", NULL, NULL, NULL, GLOBAL, LIVE,
   "Users, separated by commas, who may use SHOW on the console." },
+{ "suspend_timeout", KEY_TIME, FIELD(suspend_timeout), "10s", "0", NULL, NULL, GLOBAL, LIVE,
+  "SUSPEND closes connections that did not take what was queued for them after this; 0 is never." },
 { "syslog", KEY_BOOL, FIELD(syslog), "0", NULL, NULL, NULL, GLOBAL, LIVE, "Log to syslog." },
 { "syslog_facility", KEY_STRING, FIELD(syslog_facility), "daemon", NULL, NULL, facilities, GLOBAL,
   LIVE, "Facility of the lines in syslog." },
@@ -357,7 +359,6 @@ static const struct missing {
 	{ "sbuf_loopcnt", GLOBAL },
 	{ "server_fast_close", GLOBAL },
 	{ "service_name", GLOBAL },
-	{ "suspend_timeout", GLOBAL },
 };
 
 #define ALIAS_COUNT (sizeof(aliases) / sizeof(aliases[0]))

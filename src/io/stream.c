@@ -405,6 +405,18 @@ void stream_want(struct stream *stream, uint32_t n)
 	resume_from(stream, STREAM_NO_ROOM);
 }
 
+void stream_hold(struct stream *stream)
+{
+	if (stream_is_open(stream))
+		pause_for(stream, STREAM_HELD);
+}
+
+void stream_unhold(struct stream *stream)
+{
+	if (stream_is_open(stream))
+		resume_from(stream, STREAM_HELD);
+}
+
 void stream_unread(struct stream *stream, const void *data, uint32_t len)
 {
 	uint32_t rest = stream_available(stream);

@@ -422,6 +422,12 @@ static void watch_all(struct listeners *listeners, bool on)
 	}
 }
 
+void listeners_accept(struct listeners *listeners, bool on)
+{
+	ev_timer_stop(listeners->pooler->loop->ev, &listeners->rest);
+	watch_all(listeners, on);
+}
+
 static void on_rested(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
 	struct listeners *listeners = list_entry(timer, struct listeners, rest);

@@ -275,6 +275,21 @@ static bool on_set(struct console_owner *owner, const char *key, const char *val
 	return reload_set(program_of(owner), key, value, error, size);
 }
 
+static void on_accept(struct console_owner *owner, bool on)
+{
+	listeners_accept(&program_of(owner)->listeners, on);
+}
+
+static void on_walk_listeners(struct console_owner *owner,
+			      void (*each)(void *arg, int fd, const struct addr *addr), void *arg)
+{
+	list_for_each(&program_of(owner)->listeners.list, node, after) {
+		const struct listener *listener = list_entry(node, struct listener, node);
+
+		each(arg, listener->fd, &listener->addr);
+	}
+}
+
 static bool on_take_over(struct console_owner *owner, struct client *client, char *error,
 			 size_t size)
 {
@@ -291,6 +306,8 @@ int main(int argc, char **argv)
 	struct program program = {
 		.owner = { .reload = on_reload,
 			   .set = on_set,
+			   .accept = on_accept,
+			   .walk_listeners = on_walk_listeners,
 			   .take_over = on_take_over,
 			   .shut_down = on_shut_down },
 	};

@@ -103,6 +103,8 @@ void shutdown_begin(struct program *program, enum shutdown_mode mode, const char
 		change_mode(program, mode);
 		return;
 	}
+	if (program->pooler.activity == POOLER_SUSPENDED)
+		operate_resume(&program->pooler); /* or what it waits for could not come */
 	begin_waiting(program, mode);
 	listeners_close_tcp(&program->listeners);
 	if (mode == SHUTDOWN_WAIT_FOR_SERVERS)

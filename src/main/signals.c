@@ -25,12 +25,15 @@ static void on_reload(struct ev_loop *ev, struct ev_signal *watcher, int events)
 		log_error(process, "reload failed, nothing has changed: %s", error);
 }
 
-/* Whoever asks twice does not want to wait. */
+/* Whoever asks twice does not want to wait; and while all is suspended nothing would come. */
 static void shut_down(struct program *program, enum shutdown_mode mode, const char *name)
 {
-	if (program->shutdown.begun) {
-		log_info(process, "got %s while shutting down, fast exit", name);
-		shutdown_begin(program, SHUTDOWN_NOW, "second signal");
+	bool suspended = program->pooler.activity == POOLER_SUSPENDED;
+
+	if (program->shutdown.begun || suspended) {
+		log_info(process, "got %s while %s, fast exit", name,
+			 suspended ? "suspended" : "shutting down");
+		shutdown_begin(program, SHUTDOWN_NOW, suspended ? name : "second signal");
 		return;
 	}
 	log_info(process, "got %s, shutting down, waiting for %s", name,
@@ -67,7 +70,7 @@ static void on_pause(struct ev_loop *ev, struct ev_signal *watcher, int events)
 
 	(void)ev;
 	(void)events;
-	if (program->shutdown.begun || program->pooler.paused) {
+	if (program->shutdown.begun || program->pooler.activity != POOLER_ACTIVE) {
 		log_info(process, "got SIGUSR1, but already paused or shutting down");
 		return;
 	}
@@ -81,7 +84,7 @@ static void on_resume(struct ev_loop *ev, struct ev_signal *watcher, int events)
 
 	(void)ev;
 	(void)events;
-	if (program->shutdown.begun || !program->pooler.paused) {
+	if (program->shutdown.begun || program->pooler.activity == POOLER_ACTIVE) {
 		log_info(process, "got SIGUSR2, but not paused, or shutting down");
 		return;
 	}

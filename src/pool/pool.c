@@ -420,7 +420,7 @@ static struct server *find_server(struct pool *pool, const struct need *need,
 
 static bool may_lease(const struct pool *pool)
 {
-	return !pool->database->paused && !pool->database->pooler->paused;
+	return !pool->database->paused && pool->database->pooler->activity == POOLER_ACTIVE;
 }
 
 /*
@@ -496,7 +496,7 @@ static const char *why_to_close(const struct server *server)
 		return "host changed its role";
 	if (is_too_old(server))
 		return "server lifetime over";
-	if (pool->database->paused || pool->database->pooler->paused)
+	if (pool->database->paused || pool->database->pooler->activity == POOLER_PAUSED)
 		return "pause mode";
 	return NULL;
 }

@@ -94,7 +94,6 @@ def test_commands_are_read_generously(weir, sql):
     ("DISABLE", "42601", "a database is required"),
     ("KILL_CLIENT 999999", "42704", "client not found"),
     ("KILL_CLIENT 0x55aa", "22023", "invalid client pointer supplied"),
-    ("SUSPEND", "0A000", "SUSPEND is not supported"),
     ("SET no_such_setting = 1", "22023", "SET failed"),
     ("SET pool_mode = nonsense", "22023", "SET failed"),
     ("SET listen_port = 1", "22023", "SET failed"),

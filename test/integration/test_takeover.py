@@ -250,7 +250,7 @@ def test_a_daemon_replaces_a_daemon(pgweir, single, successor, wait_until):
     try:
         start("-R")
         second = wait_until(lambda: running() not in (0, first) and running(), what="a new pid")
-        wait_until(lambda: "[%d] LOG - process ended" % first
+        wait_until(lambda: "[%d] LOG process ended" % first
                    in open(os.path.join(old.dir, "own.log")).read(), what="the end of the first")
         with old.connect() as client:
             assert client.value("SELECT 1") == "1"
