@@ -11,7 +11,7 @@
 #include "cluster/freshness.h"
 #include "cluster/host.h"
 #include "cluster/leader.h"
-#include "io/addr.h"
+#include "io/resolver.h"
 #include "io/deadline.h"
 #include "io/loop.h"
 

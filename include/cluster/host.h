@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "cluster/freshness.h"
 #include "cluster/leader.h"
-#include "io/addr.h"
+#include "io/resolver.h"
 #include "io/loop.h"
 
 struct cluster;

@@ -12,7 +12,7 @@
 #include "cluster/cluster.h"
 #include "conf/config.h"
 #include "conf/diff.h"
-#include "io/addr.h"
+#include "io/resolver.h"
 #include "io/deadline.h"
 #include "io/loop.h"
 #include "io/socket.h"

@@ -6,5 +6,6 @@ libpgweir_a_SOURCES += \
 	src/io/deadline.c include/io/deadline.h \
 	src/io/loop.c include/io/loop.h \
 	src/io/pgquery.c include/io/pgquery.h \
+	src/io/resolver.c include/io/resolver.h \
 	src/io/socket.c include/io/socket.h \
 	src/io/stream.c include/io/stream.h

@@ -20,3 +20,6 @@ test_unit_io_test_batch_LDADD = $(unit_ldadd)
 check_PROGRAMS += test/unit/io/test_stream
 test_unit_io_test_stream_SOURCES = test/unit/io/test_stream.c
 test_unit_io_test_stream_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/io/test_resolver
+test_unit_io_test_resolver_SOURCES = test/unit/io/test_resolver.c
+test_unit_io_test_resolver_LDADD = $(unit_ldadd)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_IO_RESOLVER_H
+#define PGWEIR_IO_RESOLVER_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "io/addr.h"
+#include "io/loop.h"
+
+/*
+ * Names to addresses, asynchronously (c-ares, /etc/hosts first), with a cache.  Numeric addresses
+ * and sockets need no lookup.
+ */
+struct resolver;
+
+struct resolver_options {
+	usec_t max_ttl;		 /* an answer is not kept for longer (dns_max_ttl) */
+	usec_t negative_ttl;	 /* how long "no such name" is believed (dns_nxdomain_ttl) */
+	const char *resolv_conf; /* NULL or "": the system's */
+};
+
+struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options);
+
+/* Lookups in progress are dropped without a call. */
+void resolver_free(struct resolver *resolver);
+
+/* Takes new settings and forgets what is cached; lookups in progress go on. */
+void resolver_reconfigure(struct resolver *resolver, const struct resolver_options *options);
+
+/* Names in the cache and questions on their way, for SHOW. */
+unsigned resolver_names(const struct resolver *resolver);
+unsigned resolver_queries(const struct resolver *resolver);
+
+/*
+ * Walks the cache for SHOW DNS_HOSTS: starts with *at = 0, NULL at the end.  *list is NULL if the
+ * name has no address; *ttl is what is left.
+ */
+const char *resolver_walk(const struct resolver *resolver, size_t *at,
+			  const struct addr_list **list, usec_t *ttl);
+
+/*
+ * One question, embedded; a zeroed one is not in progress.  `on_done` is called once, from the
+ * loop and never from lookup_start; `list` is valid during the call, or NULL with the reason in
+ * `error`.  `until` is the moment when to ask again.
+ */
+struct lookup {
+	struct list_node node;
+	struct task task;
+	struct resolver *resolver;
+	struct name *name;
+	uint16_t port;
+	struct addr_list *numeric;
+	void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
+			const char *error);
+};
+void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host, uint16_t port,
+		  void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
+				  const char *error));
+
+/* The call will not come; nothing happens if none is due. */
+void lookup_cancel(struct lookup *lookup);
+
+#endif
