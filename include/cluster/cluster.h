@@ -21,14 +21,12 @@ enum cluster_balance {
 	BALANCE_STICKY, /* the first that is not down */
 };
 
-/* A host of a plain entry that nobody could connect to is passed over for so long. */
-#define PLAIN_HOST_RETRY (15 * USEC_PER_SEC)
-
 /* What a cluster is made from; strings are copied. */
 struct cluster_options {
 	const char *name;
 	bool monitored; /* false: hosts have no roles, each serves every need */
 	enum cluster_balance balance;
+	usec_t address_retry; /* a host, an address that failed is passed over (server_login_retry) */
 	usec_t monitor_interval; /* between questions to a host */
 	usec_t monitor_timeout;	 /* for an answer, and for a login */
 	int monitor_fall;	 /* failures in a row: down */
@@ -81,6 +79,7 @@ struct cluster {
 	const struct host *sampled; /* the last primary, compared only */
 	bool monitored;
 	enum cluster_balance balance;
+	usec_t address_retry;
 	usec_t monitor_interval;
 	usec_t monitor_timeout;
 	int monitor_fall;

@@ -88,6 +88,7 @@ struct host {
 	struct lookup lookup;
 	struct task burial;
 	struct addr_list *addresses; /* NULL: not known yet */
+	usec_t *failed_at;	     /* by address: the last connect that failed; 0: none did */
 	unsigned address_turn;
 	usec_t addresses_until; /* to be looked up again */
 
@@ -127,6 +128,19 @@ usec_t host_lag(const struct host *host, usec_t now);
  * connect (host_evidence).  Expired ones are used until the new lookup, begun here, is done.
  */
 const struct addr *host_address(struct host *host);
+
+/*
+ * The address for a new connection: those of a host without role take turns, and one that failed
+ * lately comes only when all did.
+ */
+const struct addr *host_next_address(struct host *host);
+
+/* What became of a connect to one of its addresses; and whether there is one that may work. */
+void host_note_address(struct host *host, const struct addr *addr, bool works);
+bool host_has_good_address(const struct host *host);
+
+/* Whether it is among them still: names change. */
+bool host_knows_address(const struct host *host, const struct addr *addr);
 
 /* Pools keep hosts that left the configuration alive with these. */
 struct host *host_ref(struct host *host);

@@ -16,6 +16,7 @@ struct resolver;
 struct resolver_options {
 	usec_t max_ttl;		 /* an answer is not kept for longer (dns_max_ttl) */
 	usec_t negative_ttl;	 /* how long "no such name" is believed (dns_nxdomain_ttl) */
+	usec_t zone_period;	 /* how often serial numbers are polled, 0: never */
 	const char *resolv_conf; /* NULL or "": the system's */
 };
 
@@ -24,7 +25,7 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_options *
 /* Lookups in progress are dropped without a call. */
 void resolver_free(struct resolver *resolver);
 
-/* Takes new settings and forgets what is cached; lookups in progress go on. */
+/* Takes new settings and asks anew for all names in use; lookups in progress go on. */
 void resolver_reconfigure(struct resolver *resolver, const struct resolver_options *options);
 
 /* Names in the cache and questions on their way, for SHOW. */
@@ -38,26 +39,38 @@ unsigned resolver_queries(const struct resolver *resolver);
 const char *resolver_walk(const struct resolver *resolver, size_t *at,
 			  const struct addr_list **list, usec_t *ttl);
 
+/* Walks the zones for SHOW DNS_ZONES: starts with *at = NULL, NULL at the end. */
+const char *resolver_walk_zones(const struct resolver *resolver, const struct list_node **at,
+				int64_t *serial, unsigned *names);
+unsigned resolver_zones(const struct resolver *resolver);
+
 /*
- * One question, embedded; a zeroed one is not in progress.  `on_done` is called once, from the
- * loop and never from lookup_start; `list` is valid during the call, or NULL with the reason in
- * `error`.  `until` is the moment when to ask again.
+ * One question, embedded; a zeroed one is none.  `on_done` is called from the loop and never from
+ * lookup_start; `list` is valid during the call, or NULL with the reason in `error`.  `until` is
+ * the moment when to ask again.
+ *
+ * A lookup that was answered follows its name: on_done is called again when the addresses are
+ * others, until lookup_cancel.  `is_used` (NULL: never) says whether there are connections to
+ * them: then the name is asked for again as soon as the answer is too old, and not only when an
+ * address is wanted.
  */
 struct lookup {
 	struct list_node node;
 	struct task task;
-	struct resolver *resolver;
+	struct resolver *resolver; /* NULL: nothing was asked */
 	struct name *name;
 	uint16_t port;
+	bool asking; /* on_done is due */
 	struct addr_list *numeric;
 	void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
 			const char *error);
+	bool (*is_used)(const struct lookup *lookup);
 };
 void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *host, uint16_t port,
 		  void (*on_done)(struct lookup *lookup, const struct addr_list *list, usec_t until,
 				  const char *error));
 
-/* The call will not come; nothing happens if none is due. */
+/* No call will come any more; nothing happens if none is due. */
 void lookup_cancel(struct lookup *lookup);
 
 #endif

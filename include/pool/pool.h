@@ -193,6 +193,9 @@ bool pool_server_meets(const struct server *server, const struct need *need);
 /* The reason why connections failed may be gone: they are tried again at once. */
 void pool_retry(struct pool *pool);
 
+/* Servers at addresses that their host does not have any more are closed when they are free. */
+void pool_leave_addresses(struct pool *pool);
+
 /* Marks servers for closing: idle ones at once, others when they come back. */
 void pool_reconnect(struct pool *pool, const char *why);
 

@@ -51,6 +51,7 @@ struct server {
 	struct holder *holder;	     /* while leased */
 	struct holder *intended;     /* connecting, login: made for it alone; NULL: for the pool */
 	struct server_login *login;  /* until logged in */
+	struct addr address;	     /* that it was connected to: one of its host's at that time */
 	struct server *target;	     /* canceling: the server whose query is to be canceled */
 	uint64_t lease_number;	     /* canceling: the lease of the target that it is about */
 	void (*canceled)(void *who); /* canceling: it is through, or given up; NULL: nobody asks */

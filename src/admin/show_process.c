@@ -200,7 +200,7 @@ static void walk_lists(struct show *show)
 	show_number(show, "free_servers", count_free("server"));
 	show_number(show, "used_servers", pooler->servers);
 	show_number(show, "dns_names", resolver_names(pooler->resolver));
-	show_number(show, "dns_zones", 0);
+	show_number(show, "dns_zones", resolver_zones(pooler->resolver));
 	show_number(show, "dns_queries", resolver_queries(pooler->resolver));
 	show_number(show, "dns_pending", 0);
 }
@@ -316,7 +316,7 @@ static void dns_value(struct cell *cell, const struct show_column *column, const
 	case DNS_ADDRESSES:
 		cell->buffer[0] = '\0';
 		for (unsigned i = 0; row->list != NULL && i < row->list->count; i++) {
-			addr_number(&row->list->addrs[i], number, sizeof(number));
+			addr_text(&row->list->addrs[i], number, sizeof(number));
 			if (len + strlen(number) + 2 > sizeof(cell->buffer))
 				break;
 			len += (size_t)snprintf(cell->buffer + len, sizeof(cell->buffer) - len,
@@ -342,16 +342,44 @@ static const struct show_column dns_columns[] = {
 };
 const struct show_table show_dns_hosts = SHOW_TABLE(dns_columns, walk_dns);
 
-/* Zones are not watched: the table is there for scripts that read it. */
+struct zone_row {
+	const char *name;
+	int64_t serial;
+	unsigned names;
+};
+
+enum { ZONE_NAME, ZONE_SERIAL, ZONE_NAMES };
+
+static void zone_value(struct cell *cell, const struct show_column *column, const void *data)
+{
+	const struct zone_row *row = data;
+
+	switch (column->arg) {
+	case ZONE_NAME:
+		cell_text(cell, row->name);
+		break;
+	case ZONE_SERIAL:
+		cell_integer(cell, row->serial);
+		break;
+	case ZONE_NAMES:
+		cell_integer(cell, row->names);
+	}
+}
+
 static void walk_zones(struct show *show)
 {
-	(void)show;
+	const struct resolver *resolver = show->pooler->resolver;
+	const struct list_node *at = NULL;
+	struct zone_row row;
+
+	while ((row.name = resolver_walk_zones(resolver, &at, &row.serial, &row.names)) != NULL)
+		show->row(show, &row);
 }
 
 static const struct show_column zone_columns[] = {
-	{ "zonename", OID_TEXT, dns_value, DNS_NAME },
-	{ "serial", OID_INT8, dns_value, DNS_TTL },
-	{ "count", OID_INT4, dns_value, DNS_TTL },
+	{ "zonename", OID_TEXT, zone_value, ZONE_NAME },
+	{ "serial", OID_INT8, zone_value, ZONE_SERIAL },
+	{ "count", OID_INT4, zone_value, ZONE_NAMES },
 };
 const struct show_table show_dns_zones = SHOW_TABLE(zone_columns, walk_zones);
 

@@ -258,7 +258,7 @@ static struct host *next_plain(struct cluster *cluster)
 		if (host->admin != ADMIN_ENABLED)
 			continue;
 		if (host->health == HEALTH_DOWN &&
-		    clock_now() - host->last_refused < PLAIN_HOST_RETRY) {
+		    clock_now() - host->last_refused < cluster->address_retry) {
 			if (poor == NULL || host->last_refused < poor->last_refused)
 				poor = host;
 			continue;
@@ -603,8 +603,8 @@ static void note_plain(struct host *host, enum evidence evidence)
 	case EVIDENCE_CONNECT_TIMEOUT:
 	case EVIDENCE_STARTING_UP:
 		host->last_refused = clock_now();
-		host->address_turn++;
-		if (host->addresses != NULL && host->address_turn % host->addresses->count != 0)
+		if (host->addresses != NULL && host->addresses->count > 1 &&
+		    host_has_good_address(host))
 			break;
 		host_set_health(host, HEALTH_DOWN,
 				evidence == EVIDENCE_CONNECT_REFUSED   ? CAUSE_REFUSED
@@ -694,6 +694,7 @@ static void set_password(struct cluster *cluster, const char *password)
 static void set_options(struct cluster *cluster, const struct cluster_options *options)
 {
 	cluster->balance = options->balance;
+	cluster->address_retry = options->address_retry;
 	cluster->monitor_interval = options->monitor_interval;
 	cluster->monitor_timeout = options->monitor_timeout;
 	cluster->monitor_fall = options->monitor_fall > 0 ? options->monitor_fall : 1;

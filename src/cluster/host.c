@@ -40,9 +40,10 @@ struct host *host_new(struct cluster *cluster, const char *name, uint16_t port)
 	host->keep_epoch = 1;
 	host->users = 1; /* the cluster */
 	if (addr_parse(&addr, name, port)) {
-		host->addresses = mem_zero(sizeof(*host->addresses) + sizeof(addr));
+		host->addresses = addr_list_new(1);
 		host->addresses->count = 1;
 		host->addresses->addrs[0] = addr;
+		host->failed_at = mem_zero(sizeof(*host->failed_at));
 		host->addresses_until = INT64_MAX;
 	}
 	list_append(&cluster->hosts, &host->node);
@@ -57,6 +58,7 @@ static void bury(struct task *task)
 	free(host->zone);
 	free(host->cause_text);
 	free(host->addresses);
+	free(host->failed_at);
 	cluster_unref(host->cluster);
 	free(host);
 }
@@ -282,6 +284,39 @@ void host_set_ending(struct host *host, const char *why)
 
 /* Addresses. */
 
+static bool knows(const struct addr_list *list, const struct addr *addr)
+{
+	for (unsigned i = 0; list != NULL && i < list->count; i++)
+		if (addr_equals(&list->addrs[i], addr))
+			return true;
+	return false;
+}
+
+/* What is known of an address that stays is kept. */
+static void take_addresses(struct host *host, const struct addr_list *list)
+{
+	usec_t *failed_at = mem_zero(list->count * sizeof(*failed_at));
+
+	for (unsigned i = 0; i < list->count; i++)
+		for (unsigned j = 0; host->addresses != NULL && j < host->addresses->count; j++)
+			if (addr_equals(&list->addrs[i], &host->addresses->addrs[j]))
+				failed_at[i] = host->failed_at[j];
+	free(host->addresses);
+	free(host->failed_at);
+	host->addresses = addr_list_copy(list);
+	host->failed_at = failed_at;
+}
+
+static bool is_same(const struct addr_list *before, const struct addr_list *now)
+{
+	if (before == NULL || before->count != now->count)
+		return false;
+	for (unsigned i = 0; i < now->count; i++)
+		if (!knows(before, &now->addrs[i]))
+			return false;
+	return true;
+}
+
 static void on_addresses(struct lookup *lookup, const struct addr_list *list, usec_t until,
 			 const char *error)
 {
@@ -296,26 +331,77 @@ static void on_addresses(struct lookup *lookup, const struct addr_list *list, us
 		tell(host, CLUSTER_ADDRESS);
 		return;
 	}
-	if (host->addresses == NULL || host->addresses->count != list->count ||
-	    memcmp(host->addresses->addrs, list->addrs, list->count * sizeof(list->addrs[0])) !=
-		    0) {
-		free(host->addresses);
-		host->addresses = addr_list_copy(list);
+	if (!is_same(host->addresses, list)) {
+		if (host->addresses != NULL)
+			log_info(host, "its name has other addresses now");
+		take_addresses(host, list);
 		tell(host, CLUSTER_ADDRESS);
 	}
 	if (host->monitor != NULL)
 		monitor_probe_now(host->monitor);
 }
 
+static bool has_connections(const struct lookup *lookup)
+{
+	return list_entry(lookup, struct host, lookup)->connections != 0;
+}
+
 const struct addr *host_address(struct host *host)
 {
-	if (host->addresses_until <= clock_now() && host->lookup.resolver == NULL &&
-	    host->admin != ADMIN_REMOVED && host->cluster->resolver != NULL)
+	if (host->addresses_until <= clock_now() && !host->lookup.asking &&
+	    host->admin != ADMIN_REMOVED && host->cluster->resolver != NULL) {
+		host->lookup.is_used = has_connections;
 		lookup_start(&host->lookup, host->cluster->resolver, host->name, host->port,
 			     on_addresses);
+	}
 	if (host->addresses == NULL)
 		return NULL;
 	return &host->addresses->addrs[host->address_turn % host->addresses->count];
+}
+
+static bool failed_lately(const struct host *host, unsigned i)
+{
+	return host->failed_at[i] != 0 &&
+	       clock_now() - host->failed_at[i] < host->cluster->address_retry;
+}
+
+bool host_has_good_address(const struct host *host)
+{
+	for (unsigned i = 0; host->addresses != NULL && i < host->addresses->count; i++)
+		if (!failed_lately(host, i))
+			return true;
+	return false;
+}
+
+const struct addr *host_next_address(struct host *host)
+{
+	const struct addr *addr = host_address(host);
+	unsigned i;
+
+	if (addr == NULL || host->cluster->monitored || host->addresses->count == 1)
+		return addr;
+	for (i = 0; i < host->addresses->count; i++) {
+		unsigned at = (host->address_turn + i) % host->addresses->count;
+
+		if (!failed_lately(host, at)) {
+			host->address_turn = at + 1;
+			return &host->addresses->addrs[at];
+		}
+	}
+	host->address_turn++;
+	return addr;
+}
+
+void host_note_address(struct host *host, const struct addr *addr, bool works)
+{
+	for (unsigned i = 0; host->addresses != NULL && i < host->addresses->count; i++)
+		if (addr_equals(&host->addresses->addrs[i], addr))
+			host->failed_at[i] = works ? 0 : clock_now();
+}
+
+bool host_knows_address(const struct host *host, const struct addr *addr)
+{
+	return knows(host->addresses, addr);
 }
 
 /* Words. */

@@ -8,4 +8,5 @@ libpgweir_a_SOURCES += \
 	src/io/pgquery.c include/io/pgquery.h \
 	src/io/resolver.c include/io/resolver.h \
 	src/io/socket.c include/io/socket.h \
-	src/io/stream.c include/io/stream.h
+	src/io/stream.c include/io/stream.h \
+	src/io/zones.c include/io/zones.h

@@ -4,7 +4,8 @@
  *
  * A name that was asked for is remembered with what came of it; lookups for it wait on its list
  * while a question is on its way, so that a thousand connections ask once.  c-ares calls back
- * from within its own functions; waiting lookups are therefore answered by a task.
+ * from within its own functions; waiting lookups are therefore answered by a task.  Those that
+ * were answered stay with the name and hear of changes.
  */
 #include "io/resolver.h"
 
@@ -13,9 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "io/deadline.h"
+#include "io/zones.h"
 
 #define MAX_ADDRESSES 32
 #define MAX_NAMES 4096	 /* cached; expired ones go first */
@@ -32,8 +36,11 @@ struct name {
 	char error[96];		/* why there is none */
 	usec_t until;		/* the answer is good until then; 0: there is no answer */
 	bool asking;
+	bool changed;	      /* those that follow are not told yet */
 	struct list waiting;  /* lookups */
 	struct list answered; /* those that the task serves */
+	struct list followers;
+	struct deadline expiry; /* of the answer */
 	struct task answer;
 	char text[];
 };
@@ -51,6 +58,8 @@ struct resolver {
 	struct map by_text;
 	struct list names;
 	struct list lookups; /* numeric ones, served by their own tasks */
+	struct deadlines expiries;
+	struct zones zones;
 	unsigned queries;
 	struct socket_watcher sockets[MAX_SOCKETS];
 	struct ev_timer timer;
@@ -64,7 +73,7 @@ static void arm_timer(struct resolver *resolver)
 	struct timeval tv;
 
 	ev_timer_stop(resolver->loop->ev, &resolver->timer);
-	if (resolver->queries == 0 || ares_timeout(resolver->channel, NULL, &tv) == NULL)
+	if (resolver->channel == NULL || ares_timeout(resolver->channel, NULL, &tv) == NULL)
 		return;
 	ev_timer_set(&resolver->timer, (double)tv.tv_sec + (double)tv.tv_usec / 1e6 + 0.001, 0.);
 	ev_timer_start(resolver->loop->ev, &resolver->timer);
@@ -148,6 +157,8 @@ static void forget_name(struct name *name)
 	assert(!name->asking && list_is_empty(&name->waiting));
 	task_cancel(&name->answer);
 	list_remove(&name->node);
+	deadline_clear(&name->expiry);
+	zones_remove(&resolver->zones, name->text);
 	map_remove(&resolver->by_text, map_hash(name->text, strlen(name->text)), name);
 	free(name->list);
 	free(name);
@@ -155,7 +166,8 @@ static void forget_name(struct name *name)
 
 static bool is_in_use(const struct name *name)
 {
-	return name->asking || !list_is_empty(&name->waiting) || !list_is_empty(&name->answered);
+	return name->asking || !list_is_empty(&name->waiting) || !list_is_empty(&name->answered) ||
+	       !list_is_empty(&name->followers);
 }
 
 /* Names come from the configuration, so there are few; this bounds them all the same. */
@@ -178,7 +190,8 @@ static bool has_text(const void *value, const void *arg)
 	return strcmp(((const struct name *)value)->text, arg) == 0;
 }
 
-static void complete(struct lookup *lookup, struct name *name)
+/* The call may start the lookup anew, end it, or free it: it is last. */
+static void tell(struct lookup *lookup, const struct name *name)
 {
 	struct addr_list *list = NULL;
 
@@ -186,10 +199,22 @@ static void complete(struct lookup *lookup, struct name *name)
 		list = addr_list_copy(name->list);
 		addr_list_set_port(list, lookup->port);
 	}
-	lookup->name = NULL;
-	lookup->resolver = NULL;
 	lookup->on_done(lookup, list, name->until, list != NULL ? NULL : name->error);
 	free(list);
+}
+
+static void complete(struct lookup *lookup, struct name *name)
+{
+	lookup->asking = false;
+	list_append(&name->followers, &lookup->node);
+	tell(lookup, name);
+}
+
+static void tell_followers(struct name *name)
+{
+	name->changed = false;
+	list_for_each(&name->followers, node, after)
+		tell(list_entry(node, struct lookup, node), name);
 }
 
 /* A call may start a lookup of the same name, which may ask anew: so serve only who was there. */
@@ -198,6 +223,8 @@ static void run_answer(struct task *task)
 	struct name *name = list_entry(task, struct name, answer);
 	struct list_node *node;
 
+	if (name->changed)
+		tell_followers(name);
 	while ((node = list_pop(&name->answered)) != NULL)
 		complete(list_entry(node, struct lookup, node), name);
 }
@@ -208,7 +235,7 @@ static void answer_all(struct name *name)
 
 	while ((node = list_pop(&name->waiting)) != NULL)
 		list_append(&name->answered, node);
-	if (!list_is_empty(&name->answered))
+	if (!list_is_empty(&name->answered) || name->changed)
 		loop_post(name->resolver->loop, &name->answer);
 }
 
@@ -227,9 +254,38 @@ static struct name *get_name(struct resolver *resolver, const char *text)
 	name->answer.run = run_answer;
 	list_init(&name->waiting);
 	list_init(&name->answered);
+	list_init(&name->followers);
+	zones_add(&resolver->zones, text);
 	list_append(&resolver->names, &name->node);
 	map_add(&resolver->by_text, hash, name);
 	return name;
+}
+
+static bool has_address(const struct addr_list *list, const struct addr *addr)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (addr_equals(&list->addrs[i], addr))
+			return true;
+	return false;
+}
+
+/* Name servers turn their answers around: the order is no change. */
+static bool is_same_set(const struct addr_list *a, const struct addr_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++)
+		if (!has_address(b, &a->addrs[i]))
+			return false;
+	return true;
+}
+
+/* Those that follow keep what they have: old addresses are better than none. */
+static void lose_addresses(struct name *name, const char *why)
+{
+	free(name->list);
+	name->list = NULL;
+	snprintf(name->error, sizeof(name->error), "%s", why);
 }
 
 static void take_addresses(struct name *name, const struct ares_addrinfo *info, usec_t *ttl)
@@ -249,12 +305,18 @@ static void take_addresses(struct name *name, const struct ares_addrinfo *info, 
 		if (its > 0 && its < *ttl)
 			*ttl = its;
 	}
-	free(name->list);
-	name->list = list->count > 0 ? list : NULL;
 	if (list->count == 0) {
 		free(list);
-		snprintf(name->error, sizeof(name->error), "the name has no address");
+		lose_addresses(name, "the name has no address");
+		return;
 	}
+	if (name->list != NULL && is_same_set(name->list, list)) {
+		free(list);
+		return;
+	}
+	name->changed = true;
+	free(name->list);
+	name->list = list;
 }
 
 static void on_addresses(void *arg, int status, int timeouts, struct ares_addrinfo *info)
@@ -273,9 +335,7 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
 	if (status == ARES_SUCCESS) {
 		take_addresses(name, info, &ttl);
 	} else {
-		free(name->list);
-		name->list = NULL;
-		snprintf(name->error, sizeof(name->error), "%s", ares_strerror(status));
+		lose_addresses(name, ares_strerror(status));
 	}
 	if (name->list == NULL)
 		ttl = resolver->options.negative_ttl;
@@ -286,6 +346,7 @@ static void on_addresses(void *arg, int status, int timeouts, struct ares_addrin
 	if (ttl < USEC_PER_SEC / 10)
 		ttl = USEC_PER_SEC / 10;
 	name->until = clock_now() + ttl;
+	deadline_set(&resolver->expiries, &name->expiry, name->until);
 	ares_freeaddrinfo(info);
 	answer_all(name);
 }
@@ -306,6 +367,54 @@ static void ask(struct name *name)
 	arm_timer(resolver);
 }
 
+static bool has_user(const struct name *name)
+{
+	list_for_each(&name->followers, node, after) {
+		const struct lookup *lookup = list_entry(node, struct lookup, node);
+
+		if (lookup->is_used != NULL && lookup->is_used(lookup))
+			return true;
+	}
+	return false;
+}
+
+/* The answer says nothing any more; who has connections there hears soon what the new one is. */
+static void expire(struct name *name)
+{
+	struct resolver *resolver = name->resolver;
+
+	name->until = 0;
+	if (!name->asking && resolver->channel != NULL &&
+	    (!list_is_empty(&name->waiting) || has_user(name)))
+		ask(name);
+}
+
+static void on_expired(struct deadlines *deadlines, struct list_node *node)
+{
+	(void)deadlines;
+	expire(deadline_entry(node, struct name, expiry));
+}
+
+static void on_zone_asked(struct zones *zones)
+{
+	arm_timer(list_entry(zones, struct resolver, zones));
+}
+
+static void on_zone_changed(struct zones *zones, const char *zone)
+{
+	struct resolver *resolver = list_entry(zones, struct resolver, zones);
+
+	/* Asking puts a name at the end of the list. */
+	for (unsigned left = resolver->names.count; left > 0; left--) {
+		struct name *name = list_entry(list_pop(&resolver->names), struct name, node);
+		const char *its = zone_of(name->text);
+
+		list_append(&resolver->names, &name->node);
+		if (its != NULL && strcasecmp(its, zone) == 0)
+			expire(name);
+	}
+}
+
 static void set_options(struct resolver *resolver, const struct resolver_options *options)
 {
 	free(resolver->resolv_conf);
@@ -314,6 +423,7 @@ static void set_options(struct resolver *resolver, const struct resolver_options
 		resolver->resolv_conf = mem_string(options->resolv_conf);
 	resolver->options = *options;
 	resolver->options.resolv_conf = resolver->resolv_conf;
+	zones_set_period(&resolver->zones, options->zone_period);
 }
 
 struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options)
@@ -329,9 +439,14 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_options *
 	}
 	ev_init(&resolver->timer, on_timer);
 	resolver->timer.data = resolver;
+	deadlines_init(&resolver->expiries, loop, on_expired);
+	zones_init(&resolver->zones, loop);
+	resolver->zones.on_asked = on_zone_asked;
+	resolver->zones.on_changed = on_zone_changed;
 	set_options(resolver, options);
 	ares_library_init(ARES_LIB_INIT_ALL);
 	resolver->channel = open_channel(resolver);
+	zones_set_channel(&resolver->zones, resolver->channel);
 	return resolver;
 }
 
@@ -364,8 +479,11 @@ void resolver_free(struct resolver *resolver)
 
 		drop_lookups(&name->waiting);
 		drop_lookups(&name->answered);
+		drop_lookups(&name->followers);
 		forget_name(name);
 	}
+	zones_done(&resolver->zones);
+	deadlines_done(&resolver->expiries);
 	map_done(&resolver->by_text);
 	free(resolver->resolv_conf);
 	free(resolver);
@@ -386,13 +504,12 @@ void resolver_reconfigure(struct resolver *resolver, const struct resolver_optio
 		ares_destroy(old);
 	resolver->ending = false;
 	resolver->channel = open_channel(resolver);
+	zones_set_channel(&resolver->zones, resolver->channel);
 	for (unsigned left = resolver->names.count; left > 0; left--) {
 		struct name *name = list_entry(list_pop(&resolver->names), struct name, node);
 
 		list_append(&resolver->names, &name->node);
-		name->until = 0;
-		if (!list_is_empty(&name->waiting) && resolver->channel != NULL)
-			ask(name);
+		expire(name);
 	}
 }
 
@@ -418,6 +535,17 @@ const char *resolver_walk(const struct resolver *resolver, size_t *at,
 	return name->text;
 }
 
+const char *resolver_walk_zones(const struct resolver *resolver, const struct list_node **at,
+				int64_t *serial, unsigned *names)
+{
+	return zones_walk(&resolver->zones, at, serial, names);
+}
+
+unsigned resolver_zones(const struct resolver *resolver)
+{
+	return resolver->zones.list.count;
+}
+
 /* Lookups. */
 
 static void run_numeric(struct task *task)
@@ -428,6 +556,7 @@ static void run_numeric(struct task *task)
 	list_remove(&lookup->node);
 	lookup->numeric = NULL;
 	lookup->resolver = NULL;
+	lookup->asking = false;
 	lookup->on_done(lookup, list, INT64_MAX, NULL);
 	free(list);
 }
@@ -439,8 +568,9 @@ void lookup_start(struct lookup *lookup, struct resolver *resolver, const char *
 	struct addr addr;
 	struct name *name;
 
-	assert(lookup->resolver == NULL);
-	memset(lookup, 0, sizeof(*lookup));
+	assert(!lookup->asking);
+	list_remove(&lookup->node);
+	lookup->asking = true;
 	lookup->resolver = resolver;
 	lookup->port = port;
 	lookup->on_done = on_done;
@@ -478,4 +608,5 @@ void lookup_cancel(struct lookup *lookup)
 	lookup->numeric = NULL;
 	lookup->name = NULL;
 	lookup->resolver = NULL;
+	lookup->asking = false;
 }

@@ -198,25 +198,39 @@ static bool another_host_may_do(const struct pool_host *failed)
 	return false;
 }
 
+/* The name of a plain entry's host has an address that did not fail lately. */
+static bool another_address_may_do(const struct pool_host *failed)
+{
+	const struct host *host = failed->host;
+
+	return !host->cluster->monitored && host->addresses != NULL && host->addresses->count > 1 &&
+	       host_has_good_address(host);
+}
+
 void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final)
 {
 	struct pool *pool = server->pool;
+	bool another;
 
+	host_note_address(server->at->host, &server->address, false);
 	if (server->intended != NULL && final) {
 		dedicated_refused(server, sqlstate, text);
 		return;
 	}
-	server->at->retry_at = clock_now() + pool->settings.server_login_retry;
-	set_retry(server->at, server->at->retry_at);
+	if (!another_address_may_do(server->at)) {
+		server->at->retry_at = clock_now() + pool->settings.server_login_retry;
+		set_retry(server->at, server->at->retry_at);
+	}
 	pool_wake(pool);
 	if (has_working_server(pool))
 		return;
-	if (final) {
+	another = another_address_may_do(server->at) || another_host_may_do(server->at);
+	if (final && (database_is_split(pool->database) || !another)) {
 		remember_failure(pool, sqlstate, text);
 		queue_refuse_all(pool, sqlstate, text);
 		return;
 	}
-	if (database_is_split(pool->database) || another_host_may_do(server->at) ||
+	if (database_is_split(pool->database) || another ||
 	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
 		return;
 	remember_failure(pool, SQLSTATE_CONNECTION_FAILURE, text);

@@ -162,8 +162,10 @@ static void on_cluster_changed(struct cluster_watcher *watcher, struct cluster *
 
 		if (changes & CLUSTER_HOSTS)
 			pool_refresh(pool);
-		if (changes & CLUSTER_ADDRESS)
+		if (changes & CLUSTER_ADDRESS) {
+			pool_leave_addresses(pool);
 			pool_retry(pool);
+		}
 		if (changes & (CLUSTER_ROLES | CLUSTER_HEALTH))
 			list_for_each(&cluster->hosts, host_node, after_host)
 				pool_host_changed(pool, list_entry(host_node, struct host, node));
@@ -184,6 +186,7 @@ static struct cluster_options plain_options(const struct database *database)
 		.balance = database->entry->load_balance_hosts == LOAD_BALANCE_DISABLE
 				   ? BALANCE_STICKY
 				   : BALANCE_ROUND_ROBIN,
+		.address_retry = database->entry->settings.server_login_retry,
 		.monitor_fall = 1,
 		.monitor_rise = 1,
 	};
@@ -507,6 +510,7 @@ static struct resolver_options resolver_options(const struct settings *settings)
 	struct resolver_options options = {
 		.max_ttl = settings->dns_max_ttl,
 		.negative_ttl = settings->dns_nxdomain_ttl,
+		.zone_period = settings->dns_zone_check_period,
 		.resolv_conf = settings->resolv_conf,
 	};
 

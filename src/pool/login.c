@@ -191,6 +191,7 @@ static void finish(struct server *server)
 
 	deadline_clear(&server->deadline);
 	server->at->retry_at = 0;
+	host_note_address(server->at->host, &server->address, true);
 	host_evidence(server->at->host, EVIDENCE_CONNECTED);
 	if (server->intended != NULL) {
 		dedicated_ready(server);

@@ -69,6 +69,7 @@ static void on_connect_timeout(struct deadlines *deadlines, struct list_node *no
 		return;
 	}
 	if (server->state != SERVER_CHORES) {
+		host_note_address(server->at->host, &server->address, false);
 		host_evidence(server->at->host, EVIDENCE_CONNECT_TIMEOUT);
 		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, "connect timeout", false);
 	}
@@ -562,6 +563,32 @@ void pool_retry(struct pool *pool)
 	list_for_each(&pool->hosts, node, after)
 		list_entry(node, struct pool_host, node)->retry_at = 0;
 	pool_wake(pool);
+}
+
+static void leave_addresses(struct pool_host *at, enum server_state state)
+{
+	list_for_each(&at->servers[state], node, after) {
+		struct server *server = list_entry(node, struct server, node);
+
+		if (host_knows_address(at->host, &server->address))
+			continue;
+		server->close_needed = true;
+		if (state == SERVER_IDLE)
+			server_close(server, "server DNS name has other addresses");
+	}
+}
+
+void pool_leave_addresses(struct pool *pool)
+{
+	list_for_each(&pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (at->host->addresses == NULL)
+			continue;
+		for (int state = 0; state < SERVER_CLOSED; state++)
+			if (state != SERVER_CANCELING)
+				leave_addresses(at, (enum server_state)state);
+	}
 }
 
 void pool_reconnect(struct pool *pool, const char *why)

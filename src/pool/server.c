@@ -411,6 +411,7 @@ static void on_closed(struct stream *stream, int error)
 	switch ((enum server_state)server->state) {
 	case SERVER_CONNECTING:
 		snprintf(why, sizeof(why), "connect failed: %s", strerror(error));
+		host_note_address(server->at->host, &server->address, false);
 		host_evidence(server->at->host, error == ETIMEDOUT ? EVIDENCE_CONNECT_TIMEOUT
 								   : EVIDENCE_CONNECT_REFUSED);
 		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
@@ -460,12 +461,11 @@ static struct server *server_new(struct pool_host *at, enum server_state state)
 }
 
 /* Connects the stream; false (and an explanation) if that could not even begin. */
-static bool begin_connect(struct server *server, char *why, size_t size)
+static bool begin_connect(struct server *server, const struct addr *addr, char *why, size_t size)
 {
 	struct host *host = server->at->host;
 	struct pooler *pooler = server->pool->database->pooler;
 	struct socket_options options = pooler_socket_options(&server->pool->settings);
-	const struct addr *addr = host_address(host);
 	int error;
 
 	if (addr == NULL) {
@@ -473,9 +473,11 @@ static bool begin_connect(struct server *server, char *why, size_t size)
 			 host->cause_text != NULL ? host->cause_text : "no address yet");
 		return false;
 	}
+	server->address = *addr;
 	error = stream_connect(&server->stream, &pooler->streams, &owner, addr, &options);
 	if (error == 0)
 		return true;
+	host_note_address(host, addr, false);
 	host_evidence(host, EVIDENCE_CONNECT_REFUSED);
 	snprintf(why, size, "connect failed: %s", strerror(error));
 	return false;
@@ -493,7 +495,7 @@ struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 	struct settings *settings = &at->pool->settings;
 	char why[160];
 
-	if (!begin_connect(server, why, sizeof(why))) {
+	if (!begin_connect(server, host_next_address(at->host), why, sizeof(why))) {
 		log_warn(server, "%s", why);
 		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
 		remove_unborn(server);
@@ -519,7 +521,8 @@ struct server *server_cancel(struct server *target, void (*canceled)(void *who),
 	struct settings *settings = &target->pool->settings;
 	char why[160];
 
-	if (!begin_connect(server, why, sizeof(why))) {
+	/* Of several addresses only one has the query. */
+	if (!begin_connect(server, &target->address, why, sizeof(why))) {
 		log_warn(server, "cancel request: %s", why);
 		remove_unborn(server);
 		return NULL;

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import pgweir as runner  # noqa: E402
 from harness.cluster import Cluster, wait_until as wait  # noqa: E402
+from harness.dns import NameServer  # noqa: E402
 from harness.fakepg import FakePostgres  # noqa: E402
 
 
@@ -111,16 +112,28 @@ def new_cluster(clusters):
 
 @pytest.fixture
 def fake_postgres():
-    """fake_postgres(script): a scripted server, see harness/fakepg.py."""
+    """fake_postgres(script, address=, port=): a scripted server, see harness/fakepg.py."""
     made = []
 
-    def make(*arguments):
-        made.append(FakePostgres(*arguments))
+    def make(*arguments, **options):
+        made.append(FakePostgres(*arguments, **options))
         return made[-1]
 
     yield make
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+def name_server(workdir):
+    """A name server whose names and answers the test decides, see harness/dns.py."""
+    try:
+        server = NameServer(tempfile.mkdtemp(dir=workdir))
+    except PermissionError:
+        pytest.skip("port 53 takes root")
+    os.chmod(os.path.dirname(server.resolv_conf), 0o755)
+    yield server
+    server.close()
 
 
 @pytest.fixture

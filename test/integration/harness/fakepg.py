@@ -186,14 +186,14 @@ def plain(server):
 
 
 class FakePostgres:
-    """Listens on a free port of loopback and runs the script for each connection."""
+    """Listens on a (free) port of loopback and runs the script for each connection."""
 
-    def __init__(self, script=plain):
+    def __init__(self, script=plain, address="127.0.0.1", port=0):
         self.script = script
         self.connections, self.cancels, self.errors = [], [], []
-        self.listener = socket.socket()
+        self.listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(("127.0.0.1", 0))
+        self.listener.bind((address, port))
         self.listener.listen(128)
         self.port = self.listener.getsockname()[1]
         self.stopped = False

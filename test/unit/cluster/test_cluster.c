@@ -692,6 +692,7 @@ static struct cluster *plain(enum cluster_balance balance)
 	loop_end_turn(&loop);
 	options.monitored = false;
 	options.balance = balance;
+	options.address_retry = 15 * USEC_PER_SEC;
 	cluster = cluster_new(&loop, NULL, &options, three, 3);
 	for (int i = 0; i < 3; i++)
 		h[i] = cluster_find_host(cluster, three[i].name, three[i].port);
@@ -723,9 +724,50 @@ START_TEST(test_plain_host_that_refuses_is_passed_over_for_a_while)
 	ck_assert_ptr_eq(cluster_primary(cluster), h[1]);
 	host_evidence(h[2], EVIDENCE_CONNECTED);
 	ck_assert_ptr_eq(cluster_primary(cluster), h[2]);
-	pass(PLAIN_HOST_RETRY);
+	pass(options.address_retry);
 	for (int i = 0; i < 3; i++)
 		ck_assert_ptr_nonnull(cluster_primary(cluster));
+}
+END_TEST
+
+/* A name with several addresses: two more than the numeric one. */
+static void give_addresses(struct host *host)
+{
+	struct addr_list *list = addr_list_new(3);
+
+	list->count = 3;
+	addr_parse(&list->addrs[0], "10.9.0.1", 5432);
+	addr_parse(&list->addrs[1], "10.9.0.2", 5432);
+	addr_parse(&list->addrs[2], "10.9.0.3", 5432);
+	free(host->addresses);
+	free(host->failed_at);
+	host->addresses = list;
+	host->failed_at = calloc(3, sizeof(*host->failed_at));
+}
+
+START_TEST(test_addresses_of_a_plain_host_take_turns_without_those_that_fail)
+{
+	plain(BALANCE_ROUND_ROBIN);
+	give_addresses(h[0]);
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_ptr_eq(host_next_address(h[0]), &h[0]->addresses->addrs[i % 3]);
+	host_note_address(h[0], &h[0]->addresses->addrs[1], false);
+	host_evidence(h[0], EVIDENCE_CONNECT_REFUSED);
+	ck_assert(host_has_good_address(h[0]));
+	ck_assert_int_ne(h[0]->health, HEALTH_DOWN);
+	for (unsigned i = 0; i < 6; i++)
+		ck_assert_ptr_ne(host_next_address(h[0]), &h[0]->addresses->addrs[1]);
+	host_note_address(h[0], &h[0]->addresses->addrs[0], false);
+	host_note_address(h[0], &h[0]->addresses->addrs[2], false);
+	host_evidence(h[0], EVIDENCE_CONNECT_REFUSED);
+	ck_assert(!host_has_good_address(h[0]));
+	ck_assert_int_eq(h[0]->health, HEALTH_DOWN);
+	ck_assert_ptr_nonnull(host_next_address(h[0]));
+	host_note_address(h[0], &h[0]->addresses->addrs[2], true);
+	ck_assert_ptr_eq(host_next_address(h[0]), &h[0]->addresses->addrs[2]);
+	ck_assert_ptr_eq(host_next_address(h[0]), &h[0]->addresses->addrs[2]);
+	pass(options.address_retry);
+	ck_assert_ptr_eq(host_next_address(h[0]), &h[0]->addresses->addrs[0]);
 }
 END_TEST
 
@@ -783,6 +825,7 @@ int main(void)
 	tcase_add_test(tc, test_reload_keeps_what_is_known_of_hosts_that_stay);
 	tcase_add_test(tc, test_plain_hosts_take_turns_and_serve_all_needs);
 	tcase_add_test(tc, test_plain_host_that_refuses_is_passed_over_for_a_while);
+	tcase_add_test(tc, test_addresses_of_a_plain_host_take_turns_without_those_that_fail);
 	tcase_add_test(tc, test_sticky_host_is_kept_until_it_refuses);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
