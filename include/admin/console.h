@@ -35,6 +35,9 @@ struct console_owner {
 	void (*walk_listeners)(struct console_owner *owner,
 			       void (*each)(void *arg, int fd, const struct addr *addr), void *arg);
 
+	/* The line of statistics of each stats_period. */
+	void (*status)(struct console_owner *owner, const char *line);
+
 	/*
 	 * TAKEOVER: the process at the other end of the client's socket gets our listening
 	 * sockets, and accepts in our place once it is up.  False as above.

@@ -20,6 +20,9 @@ struct resolver_options {
 	const char *resolv_conf; /* NULL or "": the system's */
 };
 
+/* The library's name and version: "c-ares 1.18.1". */
+const char *resolver_library(void);
+
 struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options);
 
 /* Lookups in progress are dropped without a call. */

@@ -40,7 +40,8 @@ bool pidfile_write(const char *path, pid_t old, char *error, size_t size);
 /* Removes the file if our number stands in it. */
 void pidfile_remove(const char *path);
 
-/* Raises the limit of open files as far as allowed and warns if it may not suffice. */
-void limits_raise(const struct config *config);
+/* Raises the limit of open files as far as allowed, and warns if it may not suffice. */
+void limits_raise(const struct config *config); /* at start: says what there is, too */
+void limits_check(const struct config *config); /* after a change */
 
 #endif

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "admin/console.h"
+#include "admin/session.h"
+#include "base/text.h"
 #include "io/deadline.h"
 #include "pool/database.h"
 #include "pool/pool.h"
@@ -95,16 +98,24 @@ void stats_process(const struct pooler *pooler, struct pool_stats *totals,
 	stats_average(&older, totals, clock_now() - period.older, averages);
 }
 
-static void log_averages(const struct pool_stats *average)
+/* The line of the log, which the service manager gets too. */
+static void say_averages(const struct pool_stats *average)
 {
-	log_info(process,
-		 "stats: %" PRIu64 " xacts/s, %" PRIu64 " queries/s, %" PRIu64
-		 " client parses/s, %" PRIu64 " server parses/s, %" PRIu64 " binds/s, %" PRIu64
-		 " client logins/s, in %" PRIu64 " B/s, out %" PRIu64 " B/s, xact %" PRIu64
-		 " us, query %" PRIu64 " us, wait %" PRIu64 " us",
-		 average->transactions, average->queries, average->client_parses,
-		 average->server_parses, average->binds, average->client_logins, average->received,
-		 average->sent, average->transaction_usec, average->query_usec, average->wait_usec);
+	struct text line = { 0 };
+
+	text_printf(&line,
+		    "stats: %" PRIu64 " xacts/s, %" PRIu64 " queries/s, %" PRIu64
+		    " client parses/s, %" PRIu64 " server parses/s, %" PRIu64 " binds/s, %" PRIu64
+		    " client logins/s, in %" PRIu64 " B/s, out %" PRIu64 " B/s, xact %" PRIu64
+		    " us, query %" PRIu64 " us, wait %" PRIu64 " us",
+		    average->transactions, average->queries, average->client_parses,
+		    average->server_parses, average->binds, average->client_logins,
+		    average->received, average->sent, average->transaction_usec,
+		    average->query_usec, average->wait_usec);
+	if (period.pooler->config->settings.log_stats)
+		log_info(process, "%s", text_string(&line));
+	console_owner()->status(console_owner(), text_string(&line));
+	text_done(&line);
 }
 
 static void turn_page(struct pool_history *history, const struct pool_stats *stats)
@@ -145,10 +156,8 @@ static void on_period(struct deadlines *deadlines, struct list_node *node)
 	(void)node;
 	turn_pages(period.pooler);
 	begin_period();
-	if (!period.pooler->config->settings.log_stats)
-		return;
 	stats_process(period.pooler, &totals, &averages);
-	log_averages(&averages);
+	say_averages(&averages);
 }
 
 /* Up to the end of the first period it is as if there had been a second before the start. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ static struct {
 	bool to_syslog;
 	char *ident; /* syslog keeps the pointer */
 	int verbose;
+	enum { JOURNAL_UNKNOWN, JOURNAL_NO, JOURNAL_YES } journal; /* is stderr the journal's? */
 } sink = { .fd = -1, .to_stderr = true };
 
 static const struct level {
@@ -89,15 +91,43 @@ static void write_line(int fd, const char *line, size_t len)
 	}
 }
 
+/* Whether stderr is the journal's, which stamps lines itself and takes their priority in front. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat file;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &file) == 0 && file.st_dev == device && file.st_ino == inode;
+}
+
+static void write_stderr(enum log_level level, char *line, size_t len, size_t stamped)
+{
+	char priority[8];
+	int n;
+
+	if (sink.journal == JOURNAL_UNKNOWN)
+		sink.journal = stderr_is_journal() ? JOURNAL_YES : JOURNAL_NO;
+	if (sink.journal == JOURNAL_YES) {
+		/* In place of the stamp, which is longer. */
+		n = snprintf(priority, sizeof(priority), "<%d>", levels[level].priority);
+		line += stamped - (size_t)n;
+		len -= stamped - (size_t)n;
+		memcpy(line, priority, (size_t)n);
+	}
+	write_line(STDERR_FILENO, line, len);
+}
+
 void log_write(enum log_level level, const struct log_subject *subject, const char *fmt, ...)
 {
 	char line[LINE_BYTES];
 	char who[256];
-	size_t at, body;
+	size_t at, stamped, body;
 	va_list ap;
 	int n, saved = errno;
 
-	at = (size_t)stamp(line, sizeof(line));
+	at = stamped = (size_t)stamp(line, sizeof(line));
 	subject->describe(subject, who, sizeof(who));
 	at += (size_t)snprintf(line + at, sizeof(line) - at, "%s ", levels[level].name);
 	body = at;
@@ -118,7 +148,7 @@ void log_write(enum log_level level, const struct log_subject *subject, const ch
 	if (sink.fd >= 0)
 		write_line(sink.fd, line, at);
 	if (sink.to_stderr)
-		write_line(STDERR_FILENO, line, at);
+		write_stderr(level, line, at, stamped);
 	errno = saved;
 }
 

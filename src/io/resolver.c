@@ -426,6 +426,14 @@ static void set_options(struct resolver *resolver, const struct resolver_options
 	zones_set_period(&resolver->zones, options->zone_period);
 }
 
+const char *resolver_library(void)
+{
+	static char name[40];
+
+	snprintf(name, sizeof(name), "c-ares %s", ares_version(NULL));
+	return name;
+}
+
 struct resolver *resolver_new(struct loop *loop, const struct resolver_options *options)
 {
 	struct resolver *resolver = mem_zero(sizeof(*resolver));

@@ -214,31 +214,54 @@ static long expected_files(const struct config *config)
 	return files;
 }
 
+/* As high as wanted, if that is allowed; false if there is no limit to be had. */
+static bool raise_to(long wanted, struct rlimit *limit)
+{
+	struct rlimit higher;
+
+	if (getrlimit(RLIMIT_NOFILE, limit) != 0)
+		return false;
+	if (limit->rlim_cur >= limit->rlim_max || (long)limit->rlim_cur >= wanted)
+		return true;
+	higher = *limit;
+	higher.rlim_cur = limit->rlim_max;
+	if (limit->rlim_max == RLIM_INFINITY || (rlim_t)wanted < limit->rlim_max)
+		higher.rlim_cur = (rlim_t)wanted;
+	if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+		*limit = higher;
+	return true;
+}
+
+static void warn_if_low(const struct rlimit *limit, long wanted)
+{
+	if (limit->rlim_cur != RLIM_INFINITY && (long)limit->rlim_cur < wanted)
+		log_warn(process,
+			 "the limit of open files (%ld) is lower than what the settings allow to "
+			 "be used (%ld): raise it (ulimit -n, LimitNOFILE=) or lower "
+			 "max_client_conn",
+			 (long)limit->rlim_cur, wanted);
+}
+
 void limits_raise(const struct config *config)
 {
 	long wanted = expected_files(config);
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+	if (!raise_to(wanted, &limit))
 		return;
-	if (limit.rlim_cur < limit.rlim_max && (long)limit.rlim_cur < wanted) {
-		struct rlimit higher = limit;
-
-		higher.rlim_cur = limit.rlim_max;
-		if (limit.rlim_max == RLIM_INFINITY || (rlim_t)wanted < limit.rlim_max)
-			higher.rlim_cur = (rlim_t)wanted;
-		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
-			limit = higher;
-	}
 	log_info(process,
 		 "kernel file descriptor limit: %ld (hard: %ld); max_client_conn: %d, max expected "
 		 "fd use: %ld",
 		 (long)limit.rlim_cur, (long)limit.rlim_max, config->settings.max_client_conn,
 		 wanted);
-	if (limit.rlim_cur != RLIM_INFINITY && (long)limit.rlim_cur < wanted)
-		log_warn(process,
-			 "the limit of open files (%ld) is lower than what the settings allow to "
-			 "be used (%ld): raise it (ulimit -n, LimitNOFILE=) or lower "
-			 "max_client_conn",
-			 (long)limit.rlim_cur, wanted);
+	warn_if_low(&limit, wanted);
+}
+
+void limits_check(const struct config *config)
+{
+	long wanted = expected_files(config);
+	struct rlimit limit;
+
+	if (raise_to(wanted, &limit))
+		warn_if_low(&limit, wanted);
 }

@@ -523,8 +523,8 @@ void listeners_close_tcp(struct listeners *listeners)
 
 		if (addr_is_unix(&listener->addr))
 			continue;
-		/* The kernel would reset whoever knocked already. */
-		while (accept_one(listener))
+		/* The kernel would reset whoever knocked already; the service manager keeps them. */
+		while (listener->owner == LISTENER_OURS && accept_one(listener))
 			;
 		listener_close(listener);
 	}

@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "admin/stats.h"
+#include "io/resolver.h"
 #include "main/claim.h"
 #include "main/daemon.h"
 #include "main/inherit.h"
 #include "main/program.h"
 #include "main/reload.h"
+#include "main/service.h"
 #include "session/client.h"
 
 #define ERROR_BYTES 1024
@@ -63,12 +65,10 @@ static void print_version(void)
 {
 	printf("%s\n", console_version());
 	printf("libev %d.%d\n", ev_version_major(), ev_version_minor());
+	printf("adns: %s\n", resolver_library());
 	printf("tls: %s\n", OpenSSL_version(OPENSSL_VERSION));
-#ifdef HAVE_LIBURING
-	printf("io_uring: yes\n");
-#else
-	printf("io_uring: no\n");
-#endif
+	if (service_is_known())
+		printf("systemd: yes\n");
 }
 
 static void __attribute__((noreturn)) refuse_usage(const char *name)
@@ -186,6 +186,8 @@ static void inherit(const struct options *options, const struct settings *settin
 
 	memset(heritage, 0, sizeof(*heritage));
 	heritage->claim.line = -1;
+	if (!service_take_sockets(&heritage->inherited, error, sizeof(error)))
+		give_up(error);
 	if (!options->reboot)
 		return;
 	switch (claim_make(&heritage->claim, &heritage->inherited, settings, identity, error,
@@ -290,6 +292,12 @@ static void on_walk_listeners(struct console_owner *owner,
 	}
 }
 
+static void on_status(struct console_owner *owner, const char *line)
+{
+	(void)owner;
+	service_status(line);
+}
+
 static bool on_take_over(struct console_owner *owner, struct client *client, char *error,
 			 size_t size)
 {
@@ -308,6 +316,7 @@ int main(int argc, char **argv)
 			   .set = on_set,
 			   .accept = on_accept,
 			   .walk_listeners = on_walk_listeners,
+			   .status = on_status,
 			   .take_over = on_take_over,
 			   .shut_down = on_shut_down },
 	};
@@ -343,6 +352,8 @@ int main(int argc, char **argv)
 	log_info(process, "process up: %s, libev %d.%d, sends batched: %s", console_version(),
 		 ev_version_major(), ev_version_minor(),
 		 streams_batched(&program.pooler.streams) ? "yes (io_uring)" : "no");
+	service_watch(&program.loop);
+	service_ready();
 	loop_run(&program.loop);
 	shutdown_finish(&program);
 	return 0;

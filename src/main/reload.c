@@ -8,7 +8,9 @@
 #include <stdio.h>
 
 #include "conf/diff.h"
+#include "main/daemon.h"
 #include "main/program.h"
+#include "main/service.h"
 
 static void on_difference(void *arg, const struct config_difference *difference)
 {
@@ -51,10 +53,11 @@ static bool take_over(struct program *program, struct config *config, char *erro
 	}
 	pooler_reconfigure(pooler, config);
 	listeners_tune(&program->listeners, &config->settings);
+	limits_check(config);
 	return true;
 }
 
-bool reload_run(struct program *program, char *error, size_t size)
+static bool reload(struct program *program, char *error, size_t size)
 {
 	struct pooler *pooler = &program->pooler;
 	struct config_error problem;
@@ -71,6 +74,16 @@ bool reload_run(struct program *program, char *error, size_t size)
 		return false;
 	log_info(process, "reload complete");
 	return true;
+}
+
+bool reload_run(struct program *program, char *error, size_t size)
+{
+	bool reloaded;
+
+	service_reloading();
+	reloaded = reload(program, error, size);
+	service_ready();
+	return reloaded;
 }
 
 bool reload_set(struct program *program, const char *key, const char *value, char *error,

@@ -13,6 +13,7 @@
 #include "admin/stats.h"
 #include "main/daemon.h"
 #include "main/program.h"
+#include "main/service.h"
 #include "proto/error.h"
 #include "session/client.h"
 
@@ -72,6 +73,7 @@ void shutdown_hand_over(struct program *program, pid_t pid)
 		 "takeover: process %d has the listening sockets, waiting for clients "
 		 "to disconnect",
 		 (int)pid);
+	service_hand_over(pid);
 	listeners_hand_over(&program->listeners);
 	begin_waiting(program, SHUTDOWN_WAIT_FOR_CLIENTS);
 }
@@ -92,6 +94,8 @@ void shutdown_begin(struct program *program, enum shutdown_mode mode, const char
 {
 	struct shutdown *shutdown = &program->shutdown;
 
+	if (!shutdown->begun)
+		service_stopping();
 	if (mode == SHUTDOWN_NOW) {
 		log_info(process, "exiting: %s", why);
 		shutdown->begun = true;
@@ -118,6 +122,7 @@ void shutdown_finish(struct program *program)
 	/* The configuration, and its strings, go before the file does. */
 	snprintf(pidfile, sizeof(pidfile), "%s", program->pooler.config->settings.pidfile);
 	signals_done(program);
+	service_unwatch(&program->loop);
 	ev_timer_stop(program->loop.ev, &program->shutdown.check);
 	takeover_done(program);
 	listeners_done(&program->listeners);
