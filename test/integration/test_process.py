@@ -82,6 +82,14 @@ def test_version_is_what_the_console_says(command, pgweir):
     assert weir.admin("SHOW VERSION") == [{"version": first}]
 
 
+def test_version_names_the_libraries(command):
+    lines = command.run("-V").stdout.splitlines()
+    for line, expected in zip(lines[1:], (r"libev \d+\.\d+$", r"adns: c-ares \d+\.\d+\.\d+$",
+                                          r"tls: OpenSSL \d", r"systemd: yes$")):
+        assert re.match(expected, line), line
+    assert len(lines) in (4, 5)
+
+
 def test_help(command):
     run = command.run("-h")
     assert run.returncode == 0
@@ -189,6 +197,7 @@ def test_daemon_has_a_pidfile_and_leaves_nothing(command):
     pid = start_daemon(command)
     try:
         assert os.getsid(pid) != os.getsid(0) and os.getsid(pid) != pid
+        assert {os.readlink("/proc/%d/fd/%d" % (pid, fd)) for fd in range(3)} == {"/dev/null"}
         with wire.Wire(command.port, user="admin", database="pgweir") as console:
             assert console.value("SHOW VERSION")
         again = command.run("-d", command.ini)
@@ -324,6 +333,88 @@ def test_no_more_descriptors_only_delays(pgweir, wait_until):
     assert len(re.findall(r"accept\(\) failed", weir.log())) == 1
 
 
+def test_a_reload_that_needs_more_descriptors_warns(pgweir):
+    weir = pgweir(config=INI, start=False)
+    wrapper = os.path.join(weir.dir, "few-files")
+    with open(wrapper, "w") as file:
+        file.write('#!/bin/sh\nulimit -n 1000\nexec %s "$@"\n' % weir.binary)
+    os.chmod(wrapper, 0o755)
+    weir.binary = wrapper
+    weir.start()
+    weir.wait_log("process up")
+    assert "is lower than what the settings allow" not in weir.log()
+    weir.reload(INI + "max_client_conn = 5000\n")
+    weir.wait_log(r"WARNING .*the limit of open files \(1000\) is lower than what the settings")
+    mark = weir.log_mark()
+    weir.admin("SET max_client_conn = 6000")
+    weir.wait_log(r"WARNING .*the limit of open files \(1000\)", since=mark)
+
+
+def test_processes_share_a_port(pgweir, single):
+    """so_reuseport: both accept at once, one may leave and come back."""
+    first = pgweir(host=single, settings={"so_reuseport": 1})
+    second = pgweir(host=single, settings={"so_reuseport": 1}, start=False)
+    second.port = first.port
+    second.configure(second.template)
+    second.spawn()
+    second.wait_log("process up")
+
+    def served(weir):
+        return len(re.findall("login attempt: db=app", weir.log()))
+
+    def come_until(*weirs):
+        for _ in range(1000):
+            with first.connect() as client:
+                assert client.value("SELECT 1") == "1"
+            if all(served(weir) > 0 for weir in weirs):
+                return
+        raise AssertionError("not all processes get connections")
+
+    come_until(first, second)
+    assert first.stop() == 0
+    mark = served(second)
+    come_until(second)
+    assert served(second) > mark
+
+
+def test_who_has_knocked_before_a_shutdown_is_served(pgweir, single):
+    """The kernel would reset them when the listening socket closes."""
+    weir = pgweir(host=single, settings={"tcp_defer_accept": 0})
+    with weir.connect() as stays:
+        stays.value("SELECT 1")
+        weir.process.send_signal(signal.SIGSTOP)
+        with socket.create_connection(("127.0.0.1", weir.port)) as early:
+            early.sendall(wire.startup({"user": "app", "database": "app"}))
+            weir.process.send_signal(signal.SIGTERM)
+            weir.process.send_signal(signal.SIGCONT)
+            early.settimeout(10)
+            assert early.recv(1) == b"R"
+    assert weir.process.wait(5) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or os.path.exists("/dev/log"), reason="needs /dev/log")
+def test_syslog_and_logfile_together(pgweir):
+    """Facility, identity and priority of syslog; the logfile has the same lines."""
+    ident = "pgweir-%d" % os.getpid()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind("/dev/log")
+        try:
+            os.chmod("/dev/log", 0o666)
+            ear.settimeout(10)
+            weir = pgweir(config=INI + "syslog = 1\nsyslog_facility = local3\nsyslog_ident = %s\n"
+                          "logfile = {dir}/own.log\n" % ident)
+            while True:
+                line = ear.recv(4096).decode()
+                if ident in line and "process up" in line:
+                    break
+            assert line.startswith("<%d>" % (19 * 8 + 6))
+            assert "%s[%d]: process up" % (ident, weir.pid) in line
+            assert "process up" in open(os.path.join(weir.dir, "own.log")).read()
+            weir.stop()
+        finally:
+            os.remove("/dev/log")
+
+
 # Signals.
 
 
@@ -455,6 +546,37 @@ def test_user_signals_pause_and_resume(pgweir, single, wait_until):
         weir.process.send_signal(signal.SIGUSR2)
         assert client.recv_ready().value == "2"
         assert paused() == "no"
+
+
+def test_signals_in_the_middle_of_a_shutdown(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        weir.process.send_signal(signal.SIGTERM)
+        weir.wait_log("waiting for clients to disconnect")
+        for number, said in ((signal.SIGUSR1, "got SIGUSR1, but already paused or shutting down"),
+                             (signal.SIGUSR2, "got SIGUSR2, but not paused, or shutting down"),
+                             (signal.SIGHUP, "reload complete")):
+            mark = weir.log_mark()
+            weir.process.send_signal(number)
+            weir.wait_log(said, since=mark)
+        assert client.value("SELECT 1") == "1"
+        weir.process.send_signal(signal.SIGINT)
+        assert client.recv_closed()[-1].fields()["C"] == "57P01"
+    assert weir.process.wait(5) == 0
+    assert "got SIGINT while shutting down, fast exit" in weir.log()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_paused_process_can_end(pgweir, single, number):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        weir.process.send_signal(signal.SIGUSR1)
+        weir.wait_log("pausing all activity")
+        client.send(wire.query("SELECT 1"))
+        weir.process.send_signal(number)
+        if number != signal.SIGTERM:
+            assert client.recv_closed()[-1].fields()["C"] == "57P01"
+    assert weir.process.wait(5) == 0
 
 
 def test_quiet_and_verbose(pgweir):
