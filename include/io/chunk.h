@@ -5,9 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Each is a little less than a round number, for the header and the allocator's. */
 #define CHUNK_TINY ((uint32_t)2048 - 64)
-#define CHUNK_SMALL ((uint32_t)16384 - 64)
 #define CHUNK_LARGE ((uint32_t)65536 - 64)
+
+/* What a socket is read into unless it fills it: pkt_buf. */
+extern uint32_t chunk_small;
+
+/* Sets chunk_small from pkt_buf, before any chunk is in use. */
+void chunk_setup(size_t pkt_buf);
 
 /*
  * A piece of a byte stream.  It is read into, handed from stream to stream and sent; it belongs

@@ -88,9 +88,10 @@ struct streams {
 	struct stream *ready_first; /* readable in this turn, in the order of the kernel */
 	struct stream *flush_first;
 	struct stream **flush_last;
-	struct batch *batch; /* sends of a turn in one system call, NULL: one by one */
-	uint32_t high_water; /* queued bytes at which a source is paused */
-	uint64_t pauses;     /* sources paused by a full destination */
+	struct batch *batch;   /* sends of a turn in one system call, NULL: one by one */
+	uint32_t high_water;   /* queued bytes at which a source is paused */
+	unsigned reads_a_turn; /* of one stream that fills what it is read into; 0: no bound */
+	uint64_t pauses;       /* sources paused by a full destination */
 };
 
 /* `io_batch`: use io_uring where the kernel has it.  high_water in bytes. */

@@ -273,7 +273,7 @@ static void walk_memory(struct show *show)
 	for (const struct slab *slab = slab_first(); slab != NULL; slab = slab_next(slab))
 		show_memory(show, slab->name, slab->size, slab->used, slab_free_count(slab),
 			    slab_bytes(slab));
-	show_memory(show, "chunk", CHUNK_SMALL, chunks.used, chunks.kept,
+	show_memory(show, "chunk", chunk_small, chunks.used, chunks.kept,
 		    chunks.used_bytes + chunks.kept_bytes);
 	show_memory(show, "statement", statements != 0 ? statement_bytes() / statements : 0,
 		    statements, 0, (size_t)statement_bytes());

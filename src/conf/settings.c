@@ -221,6 +221,9 @@ static const struct setting rows[] = {
   "What a read does when no replica fits: go to the primary, wait, or fail." },
 { "pidfile", KEY_STRING, FIELD(pidfile), "", NULL, NULL, NULL, GLOBAL, RESTART,
   "File for the number of the process; -d needs it." },
+{ "pkt_buf", KEY_SIZE, FIELD(pkt_buf), "16kB", "1kB", "1MB", NULL, GLOBAL, RESTART,
+  "How many bytes a socket is read at a time, at least 2 kB; one that fills it is read 64 kB at a "
+  "time." },
 { "pool_idle_timeout", KEY_TIME, FIELD(pool_idle_timeout), "0", "0", NULL, NULL, GLOBAL, LIVE,
   "A pool without clients and servers for this long is dropped, with its statistics; 0 is never." },
 { "pool_mode", KEY_WORD, FIELD(pool_mode), "session", NULL, NULL, pool_modes, BOTH, NEW_CONNECTIONS,
@@ -248,6 +251,9 @@ static const struct setting rows[] = {
   "Where transactions of a database with a cluster go; `split` is each by what it does." },
 { "route_buffer", KEY_SIZE, FIELD(route_buffer), "64kB", "1kB", "64MB", NULL, GLOBAL, LIVE,
   "The largest request that is held to be routed or replayed; a larger one is a write." },
+{ "sbuf_loopcnt", KEY_INT, FIELD(sbuf_loopcnt), "5", "0", NULL, NULL, GLOBAL, LIVE,
+  "How many times a socket that fills its buffer is read before others have their turn; 0 is until "
+  "it is empty." },
 { "scram_iterations", KEY_INT, FIELD(scram_iterations), "4096", "1", "10000000", NULL, GLOBAL,
   NEW_CONNECTIONS, "Iterations of SCRAM secrets that are made from plain passwords." },
 { "server_check_delay", KEY_TIME, FIELD(server_check_delay), "30s", "0", NULL, NULL, GLOBAL, LIVE,
@@ -358,8 +364,6 @@ static const struct missing {
 	{ "dns_zone_check_period", GLOBAL },
 	{ "job_name", GLOBAL },
 	{ "peer_id", GLOBAL },
-	{ "pkt_buf", GLOBAL },
-	{ "sbuf_loopcnt", GLOBAL },
 	{ "server_fast_close", GLOBAL },
 	{ "service_name", GLOBAL },
 };

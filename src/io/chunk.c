@@ -2,6 +2,7 @@
 /* Pools of chunks. */
 #include "io/chunk.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -13,10 +14,16 @@ struct chunk_pool {
 	uint32_t cap;
 };
 
+#define ROUND_SMALL 16384
+#define OVERHEAD 64
+
+uint32_t chunk_small = ROUND_SMALL - OVERHEAD;
+
+enum { TINY, SMALL, LARGE };
 static struct chunk_pool pools[] = {
-	{ .cap = CHUNK_TINY, .keep = 32 },
-	{ .cap = CHUNK_SMALL, .keep = 8 },
-	{ .cap = CHUNK_LARGE, .keep = 8 },
+	[TINY] = { .cap = CHUNK_TINY, .keep = 32 },
+	[SMALL] = { .cap = ROUND_SMALL - OVERHEAD, .keep = 8 },
+	[LARGE] = { .cap = CHUNK_LARGE, .keep = 8 },
 };
 #define POOLS (sizeof(pools) / sizeof(pools[0]))
 
@@ -39,6 +46,17 @@ static struct chunk_pool *pool_for(uint32_t size)
 		if (size <= pools[i].cap)
 			return &pools[i];
 	return NULL;
+}
+
+void chunk_setup(size_t pkt_buf)
+{
+	assert(used == 0);
+	chunk_trim();
+	chunk_small = (uint32_t)pkt_buf - OVERHEAD;
+	if (chunk_small < CHUNK_TINY)
+		chunk_small = CHUNK_TINY;
+	pools[SMALL].cap = chunk_small;
+	pools[LARGE].cap = chunk_small > CHUNK_LARGE ? chunk_small : CHUNK_LARGE;
 }
 
 struct chunk *chunk_new(uint32_t size)

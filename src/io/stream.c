@@ -201,11 +201,11 @@ static bool make_room(struct stream *stream)
 	struct chunk *in = stream->in;
 
 	if (in == NULL) {
-		stream->in = chunk_new(stream->large ? CHUNK_LARGE : CHUNK_SMALL);
+		stream->in = chunk_new(stream->large ? CHUNK_LARGE : chunk_small);
 		return true;
 	}
 	if (stream->want > in->cap || in->cap <= CHUNK_TINY) {
-		move_input(stream, stream->want > CHUNK_SMALL ? stream->want : CHUNK_SMALL);
+		move_input(stream, stream->want > chunk_small ? stream->want : chunk_small);
 		return true;
 	}
 	if (chunk_room(in) >= in->cap / 4 && stream->want <= in->cap - in->start)
@@ -226,7 +226,8 @@ static void shrink_input(struct stream *stream)
 		move_input(stream, CHUNK_TINY);
 }
 
-static void read_input(struct stream *stream)
+/* True: there may be more, for all the room was filled. */
+static bool read_once(struct stream *stream)
 {
 	uint32_t room;
 	ssize_t n;
@@ -234,7 +235,7 @@ static void read_input(struct stream *stream)
 
 	if (!make_room(stream)) {
 		pause_for(stream, STREAM_NO_ROOM);
-		return;
+		return false;
 	}
 	room = chunk_room(stream->in);
 	n = stream->streams->transport->receive(stream, stream->in->data + stream->in->end, room);
@@ -242,16 +243,27 @@ static void read_input(struct stream *stream)
 	if (n > 0) {
 		stream->in->end += (uint32_t)n;
 		stream->large =
-			(uint32_t)n == room ? true : stream->large && (uint32_t)n > CHUNK_SMALL;
+			(uint32_t)n == room ? true : stream->large && (uint32_t)n > chunk_small;
 		stream->owner->on_input(stream);
 		shrink_input(stream);
-		return;
+		return (uint32_t)n == room;
 	}
 	if (chunk_len(stream->in) == 0)
 		drop_input(stream);
 	if (n < 0 && (error == EAGAIN || error == EINTR))
-		return;
+		return false;
 	stream->owner->on_closed(stream, n == 0 ? 0 : error);
+	return false;
+}
+
+/* A stream that always fills its room has its turns, then others have theirs. */
+static void read_input(struct stream *stream)
+{
+	unsigned reads = 1;
+
+	while (read_once(stream) && stream->streams != NULL && stream->paused == 0 &&
+	       reads++ != stream->streams->reads_a_turn)
+		;
 }
 
 /*
@@ -452,7 +464,7 @@ void stream_send(struct stream *stream, const void *data, uint32_t len)
 		uint32_t n;
 
 		if (tail == NULL || chunk_room(tail) == 0) {
-			tail = chunk_new(tail != NULL && len < CHUNK_SMALL ? CHUNK_SMALL : len);
+			tail = chunk_new(tail != NULL && len < chunk_small ? chunk_small : len);
 			append(stream, tail);
 		}
 		n = chunk_room(tail) < len ? chunk_room(tail) : len;
@@ -660,6 +672,7 @@ void streams_init(struct streams *streams, struct loop *loop, uint32_t high_wate
 	streams->transport = &stream_socket;
 	streams->flush_last = &streams->flush_first;
 	streams->high_water = high_water;
+	streams->reads_a_turn = 1;
 	streams->batch = io_batch ? batch_new() : NULL;
 	loop->read = read_ready;
 	loop->flush = flush_all;

@@ -532,8 +532,10 @@ bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_t
 	scram_set_iterations((uint32_t)settings->scram_iterations);
 	if (!pooler_load_secrets(pooler, config, error, size))
 		return false;
+	chunk_setup(settings->pkt_buf);
 	streams_init(&pooler->streams, loop, (uint32_t)settings->high_water,
 		     settings->io_batch == IO_BATCH_AUTO);
+	pooler->streams.reads_a_turn = (unsigned)settings->sbuf_loopcnt;
 	pooler->streams.transport = transport;
 	if (transport->is_socket)
 		pooler->resolver = resolver_new(loop, &resolver);
@@ -601,6 +603,7 @@ void pooler_reconfigure(struct pooler *pooler, struct config *config)
 
 	pooler->config = config;
 	pooler->streams.high_water = (uint32_t)config->settings.high_water;
+	pooler->streams.reads_a_turn = (unsigned)config->settings.sbuf_loopcnt;
 	scram_set_iterations((uint32_t)config->settings.scram_iterations);
 	if (pooler->resolver != NULL)
 		resolver_reconfigure(pooler->resolver, &resolver);

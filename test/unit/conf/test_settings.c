@@ -173,11 +173,11 @@ static const struct {
 	{ "verbose", NULL, true },
 };
 
-/* Where we are another program than PgBouncer. */
+/* Where we are another program than PgBouncer, or have measured. */
 static bool is_our_own(const char *name)
 {
-	return strcmp(name, "syslog_ident") == 0 || strcmp(name, "job_name") == 0 ||
-	       strcmp(name, "service_name") == 0;
+	return strcmp(name, "pkt_buf") == 0 || strcmp(name, "syslog_ident") == 0 ||
+	       strcmp(name, "job_name") == 0 || strcmp(name, "service_name") == 0;
 }
 
 START_TEST(test_pgbouncers_settings_have_its_defaults_or_are_refused)

@@ -334,6 +334,32 @@ START_TEST(test_input_that_is_not_consumed_stops_the_reading)
 }
 END_TEST
 
+/* 400000 bytes: the first read takes a small chunk, the others large ones. */
+static int reads_of_a_turn(unsigned reads_a_turn)
+{
+	streams.reads_a_turn = reads_a_turn;
+	fars[0].consumes = true;
+	fars[0].inputs = 0;
+	text_add_n(&fars[0].said, pattern, sizeof(pattern));
+	stream_readable(&s[0]);
+	return fars[0].inputs;
+}
+
+START_TEST(test_stream_that_fills_its_room_is_read_so_often_a_turn)
+{
+	ck_assert_int_eq(reads_of_a_turn(1), 1);
+	ck_assert_uint_eq(fars[0].at, chunk_small);
+	ck_assert_int_eq(reads_of_a_turn(3), 3);
+	ck_assert_uint_eq(fars[0].at, chunk_small + 3 * CHUNK_LARGE);
+	ck_assert_int_ge(reads_of_a_turn(0), 7);
+	ck_assert_uint_eq(fars[0].at, 3 * sizeof(pattern));
+	/* What fits is read once: no second read to see that there is no more. */
+	fars[0].inputs = 0;
+	say(0, 0, 1000);
+	ck_assert_int_eq(fars[0].inputs, 1);
+}
+END_TEST
+
 START_TEST(test_wanted_bytes_come_in_one_piece)
 {
 	say(0, 0, 50000);
@@ -473,6 +499,7 @@ int main(void)
 	tcase_add_test(core, test_wanted_bytes_come_in_one_piece);
 	tcase_add_test(core, test_small_rest_takes_little_room);
 	tcase_add_test(core, test_unread_bytes_come_first);
+	tcase_add_test(core, test_stream_that_fills_its_room_is_read_so_often_a_turn);
 	tcase_add_test(core, test_farewell_is_sent_as_far_as_it_goes);
 	tcase_add_test(core, test_closed_streams_are_not_flushed);
 	tcase_add_test(core, test_batched_output_arrives_whole);
