@@ -361,7 +361,6 @@ static const struct missing {
 	{ "auth_ident_file", GLOBAL },
 	{ "auth_ldap_options", GLOBAL },
 	{ "disable_pqexec", GLOBAL },
-	{ "dns_zone_check_period", GLOBAL },
 	{ "job_name", GLOBAL },
 	{ "peer_id", GLOBAL },
 	{ "server_fast_close", GLOBAL },
