@@ -134,6 +134,13 @@ const struct config_database *config_database_find(const struct config *config, 
 const struct config_database *config_database_fallback(const struct config *config);
 
 const struct config_cluster *config_cluster_find(const struct config *config, const char *name);
+/*
+ * A setting that is a time and may stand in [users], for a user of a database: its own, else the
+ * database's.
+ */
+usec_t config_user_time(const struct config *config, const struct config_database *database,
+			const char *user, const char *name);
+
 const struct config_user *config_user_find(const struct config *config, const char *name);
 
 /* The name under which the console is listed and logged, whichever was connected to. */

@@ -143,6 +143,7 @@ struct settings {
 	/* servers */
 	const char *server_reset_query;
 	bool server_reset_query_always;
+	bool server_fast_close;
 	usec_t server_idle_timeout;
 	usec_t server_lifetime; /* 0: one use */
 	usec_t server_connect_timeout;

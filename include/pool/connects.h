@@ -21,6 +21,9 @@ void connects_open(struct pool *pool);
  */
 bool connects_make_room(struct pool_host *at);
 
+/* Whether there are more servers than the pool's size and its reserve: it was made smaller. */
+bool connects_have_surplus(const struct pool_host *at);
+
 /*
  * A server could not be had: no other is tried for a while.  If the server refused us (`final`),
  * or there is no other host to wait for, those who wait are refused with this error.  When a

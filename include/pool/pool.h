@@ -26,6 +26,12 @@ struct holder_calls {
 	/* The wait is over: the server is leased to it. */
 	void (*leased)(struct holder *holder, struct server *server);
 
+	/*
+	 * The moment until which it waits at most, INT64_MAX for ever, and what its client is told
+	 * then.  NULL: query_wait_timeout of the pool.
+	 */
+	usec_t (*limit)(const struct holder *holder, const char **why);
+
 	/* It has waited for query_wait_notify, and goes on. */
 	void (*waits)(struct holder *holder);
 
@@ -40,6 +46,9 @@ struct holder_calls {
 	 * those of the database.  NULL for who needs none.
 	 */
 	void (*introduce)(struct holder *holder, struct writer *writer);
+
+	/* Its server is to be replaced; it may part with it early.  NULL for who does not. */
+	void (*replace)(struct holder *holder);
 
 	/* Its server has input. */
 	void (*input)(struct holder *holder, struct server *server);
@@ -74,6 +83,7 @@ struct pool_host {
 	struct list servers[SERVER_STATES];
 	usec_t retry_at; /* no connection is tried before: the last one failed */
 	struct deadline retry;
+	usec_t aged_at;	 /* when a server was closed last because of its age; 0: never */
 	unsigned wanted; /* connections that waiting holders would use, while serving */
 	bool removed;	 /* the host left the cluster: closed when its servers are gone */
 };

@@ -26,6 +26,9 @@ bool queue_has_waiters(const struct pool *pool);
  */
 void queue_serve(struct pool *pool);
 
+/* The settings have changed: those who wait are bound by the new ones. */
+void queue_refresh(struct pool *pool);
+
 /* Refuses all who wait, for good. */
 void queue_refuse_all(struct pool *pool, const char *sqlstate, const char *text);
 

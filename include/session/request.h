@@ -28,6 +28,10 @@ void request_refused(struct holder *holder, bool final, const char *sqlstate, co
  */
 void request_finished(struct client *client);
 
+/* Closes the client if its server is to be replaced and server_fast_close says so. */
+void request_part(struct client *client);
+void request_replace(struct holder *holder);
+
 /* Whether the client must keep its server: a block, a batch, a COPY, a message under way. */
 bool request_holds_server(const struct client *client);
 

@@ -640,6 +640,20 @@ const struct config_user *config_user_find(const struct config *config, const ch
 			  match_user);
 }
 
+usec_t config_user_time(const struct config *config, const struct config_database *database,
+			const char *user, const char *name)
+{
+	const struct setting *row = settings_find(name, IN_USER, NULL);
+	const struct config_user *entry = config_user_find(config, user);
+	const struct settings *settings = &database->settings;
+	usec_t time;
+
+	if (entry != NULL && mask_has(&entry->set, settings_index(row)))
+		settings = &entry->settings;
+	memcpy(&time, (const char *)settings + row->offset, sizeof(time));
+	return time;
+}
+
 bool config_name_is_console(const char *name)
 {
 	return strcmp(name, "pgbouncer") == 0 || strcmp(name, "pgweir") == 0;

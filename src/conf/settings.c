@@ -229,7 +229,7 @@ static const struct setting rows[] = {
 { "pool_mode", KEY_WORD, FIELD(pool_mode), "session", NULL, NULL, pool_modes, BOTH, NEW_CONNECTIONS,
   "When a client gives its server back: at its end, or after each transaction or statement." },
 { "query_timeout", KEY_TIME, FIELD(query_timeout), "0", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,
-  "Queries that run longer are ended, with their connections; 0 is never." },
+  "Queries that wait or run longer are ended, with their connections; 0 is never." },
 { "query_wait_notify", KEY_TIME, FIELD(query_wait_notify), "5s", "0", NULL, NULL, GLOBAL, LIVE,
   "A client that waited this long for a server gets a notice; 0 is none." },
 { "query_wait_timeout", KEY_TIME, FIELD(query_wait_timeout), "120s", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,
@@ -262,6 +262,9 @@ static const struct setting rows[] = {
   LIVE, "The query that checks a server; `<empty>` is an empty query, nothing is no check." },
 { "server_connect_timeout", KEY_TIME, FIELD(server_connect_timeout), "15s", "0", NULL, NULL, GLOBAL,
   LIVE, "Servers not logged in after this are given up; 0 is never." },
+{ "server_fast_close", KEY_BOOL, FIELD(server_fast_close), "0", NULL, NULL, NULL, GLOBAL, LIVE,
+  "In session pooling, close a server that is to be replaced, and its client, as soon as they are "
+  "between transactions." },
 { "server_idle_timeout", KEY_TIME, FIELD(server_idle_timeout), "10min", "0", NULL, NULL, GLOBAL,
   LIVE, "Servers idle for longer are closed, down to min_pool_size; 0 is never." },
 { "server_lifetime", KEY_TIME, FIELD(server_lifetime), "1h", "0", NULL, NULL,
@@ -363,7 +366,6 @@ static const struct missing {
 	{ "disable_pqexec", GLOBAL },
 	{ "job_name", GLOBAL },
 	{ "peer_id", GLOBAL },
-	{ "server_fast_close", GLOBAL },
 	{ "service_name", GLOBAL },
 };
 

@@ -11,6 +11,7 @@
 #include "main/daemon.h"
 #include "main/program.h"
 #include "main/service.h"
+#include "session/timeouts.h"
 
 static void on_difference(void *arg, const struct config_difference *difference)
 {
@@ -52,6 +53,7 @@ static bool take_over(struct program *program, struct config *config, char *erro
 		return false;
 	}
 	pooler_reconfigure(pooler, config);
+	timeouts_refresh();
 	listeners_tune(&program->listeners, &config->settings);
 	limits_check(config);
 	return true;

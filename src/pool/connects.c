@@ -52,11 +52,25 @@ static bool may_try(const struct pool_host *at)
 	       pool_host_unready(at) < CONNECTS_MAX && !awaits_address(at);
 }
 
+/* Those that the size is about: each host's of a database with a cluster, else all. */
+static unsigned sized_servers(const struct pool_host *at)
+{
+	return database_is_split(at->pool->database) ? pool_host_servers(at) : at->pool->servers;
+}
+
+bool connects_have_surplus(const struct pool_host *at)
+{
+	const struct settings *settings = &at->pool->settings;
+
+	return settings->default_pool_size > 0 &&
+	       sized_servers(at) >
+		       (unsigned)(settings->default_pool_size + settings->reserve_pool_size);
+}
+
 static bool is_full(const struct pool_host *at, usec_t longest_wait)
 {
-	const struct pool *pool = at->pool;
-	const struct settings *settings = &pool->settings;
-	unsigned have = database_is_split(pool->database) ? pool_host_servers(at) : pool->servers;
+	const struct settings *settings = &at->pool->settings;
+	unsigned have = sized_servers(at);
 	unsigned limit = (unsigned)settings->default_pool_size;
 
 	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)

@@ -19,6 +19,9 @@
 #include "pool/queue.h"
 #include "proto/error.h"
 
+/* The pool was made smaller. */
+#define TOO_MANY "too many servers in the pool"
+
 static void serve(struct task *task);
 
 static void describe(const struct log_subject *subject, char *buffer, size_t size)
@@ -77,38 +80,64 @@ static void on_connect_timeout(struct deadlines *deadlines, struct list_node *no
 		     server->state == SERVER_CHORES ? "test query timeout" : "connect timeout");
 }
 
-static void set_idle_deadline(struct server *server)
+/* INT64_MAX: never. */
+static usec_t idle_end(const struct server *server)
+{
+	usec_t timeout = server->pool->settings.server_idle_timeout;
+
+	return timeout > 0 ? server->used_at + timeout : INT64_MAX;
+}
+
+/*
+ * Those that were opened together are not closed together: between two there is the share that
+ * each has of the life of a full pool.
+ */
+static usec_t life_end(const struct server *server)
 {
 	const struct settings *settings = &server->pool->settings;
-	usec_t at = INT64_MAX;
+	usec_t end = server->connected_at + settings->server_lifetime;
+	usec_t turn = settings->default_pool_size > 0
+			      ? server->at->aged_at +
+					settings->server_lifetime / settings->default_pool_size
+			      : 0;
 
-	if (settings->server_idle_timeout > 0)
-		at = server->used_at + settings->server_idle_timeout;
-	if (settings->server_lifetime > 0 && server->connected_at + settings->server_lifetime < at)
-		at = server->connected_at + settings->server_lifetime;
-	if (at <= clock_now())
+	return server->at->aged_at != 0 && turn > end ? turn : end;
+}
+
+/* Whether it is too old; then it is closed, and the next one's turn comes later. */
+static bool takes_its_turn(struct server *server)
+{
+	if (server->pool->settings.server_lifetime == 0)
+		return server->leases != 0; /* one use; our own queries before it do not count */
+	if (life_end(server) > clock_now())
+		return false;
+	server->at->aged_at = clock_now();
+	return true;
+}
+
+static void set_idle_deadline(struct server *server)
+{
+	usec_t at = idle_end(server);
+
+	if (server->pool->settings.server_lifetime > 0 && life_end(server) < at)
+		at = life_end(server);
+	if (at <= clock_now()) /* min_pool_size keeps it: later again */
 		at = clock_now() + USEC_PER_SEC;
 	if (at != INT64_MAX)
 		deadline_set(&server->pool->idles, &server->deadline, at);
-}
-
-static bool is_too_old(const struct server *server)
-{
-	usec_t lifetime = server->pool->settings.server_lifetime;
-
-	if (lifetime == 0) /* good for one lease, and for our own queries before it */
-		return server->leases != 0;
-	return clock_now() - server->connected_at >= lifetime;
+	else
+		deadline_clear(&server->deadline);
 }
 
 static void on_idle_timeout(struct deadlines *deadlines, struct list_node *node)
 {
 	struct server *server = deadline_entry(node, struct server, deadline);
+	int minimum = server->pool->settings.min_pool_size;
 
 	(void)deadlines;
-	if (is_too_old(server))
+	if (takes_its_turn(server))
 		server_close(server, "server lifetime over");
-	else if ((int)pool_host_servers(server->at) > server->pool->settings.min_pool_size)
+	else if (idle_end(server) <= clock_now() && (int)pool_host_servers(server->at) > minimum)
 		server_close(server, "server idle timeout");
 	else
 		set_idle_deadline(server);
@@ -294,6 +323,23 @@ void pool_close(struct pool *pool, const char *why)
 	loop_bury(pool->database->pooler->loop, &pool->burial);
 }
 
+/* Idle servers get their time anew; those beyond the size of the pool go. */
+static void refresh_idle(struct pool *pool)
+{
+	list_for_each(&pool->hosts, host_node, after_host) {
+		struct pool_host *at = list_entry(host_node, struct pool_host, node);
+
+		list_for_each(&at->servers[SERVER_IDLE], node, after) {
+			struct server *server = list_entry(node, struct server, node);
+
+			if (connects_have_surplus(at))
+				server_close(server, TOO_MANY);
+			else
+				set_idle_deadline(server);
+		}
+	}
+}
+
 void pool_refresh(struct pool *pool)
 {
 	struct database *database = pool->database;
@@ -303,6 +349,8 @@ void pool_refresh(struct pool *pool)
 	config_effective(pool->config, database->entry, pool->user, &pool->settings);
 	config_unref(old);
 	refresh_hosts(pool);
+	queue_refresh(pool);
+	refresh_idle(pool);
 	pool_wake(pool);
 }
 
@@ -485,7 +533,7 @@ static void rest(struct server *server, const char *cause)
 	pooler_has_room(pool->database->pooler);
 }
 
-static const char *why_to_close(const struct server *server)
+static const char *why_to_close(struct server *server)
 {
 	const struct pool *pool = server->pool;
 
@@ -495,10 +543,12 @@ static const char *why_to_close(const struct server *server)
 		return "host removed from the configuration";
 	if (!host_keeps_leases(server->at->host, server->epoch))
 		return "host changed its role";
-	if (is_too_old(server))
+	if (takes_its_turn(server))
 		return "server lifetime over";
 	if (pool->database->paused || pool->database->pooler->activity == POOLER_PAUSED)
 		return "pause mode";
+	if (connects_have_surplus(server->at))
+		return TOO_MANY;
 	return NULL;
 }
 
@@ -565,6 +615,17 @@ void pool_retry(struct pool *pool)
 	pool_wake(pool);
 }
 
+static void mark(struct server *server)
+{
+	struct holder *holder = server->holder;
+
+	if (server->state == SERVER_CANCELING)
+		return;
+	server->close_needed = true;
+	if (holder != NULL && holder->calls->replace != NULL)
+		holder->calls->replace(holder);
+}
+
 static void leave_addresses(struct pool_host *at, enum server_state state)
 {
 	list_for_each(&at->servers[state], node, after) {
@@ -572,7 +633,7 @@ static void leave_addresses(struct pool_host *at, enum server_state state)
 
 		if (host_knows_address(at->host, &server->address))
 			continue;
-		server->close_needed = true;
+		mark(server);
 		if (state == SERVER_IDLE)
 			server_close(server, "server DNS name has other addresses");
 	}
@@ -598,8 +659,7 @@ void pool_reconnect(struct pool *pool, const char *why)
 
 		for (int state = 0; state < SERVER_CLOSED; state++)
 			list_for_each(&at->servers[state], node, after)
-				list_entry(node, struct server, node)->close_needed =
-					state != SERVER_CANCELING;
+				mark(list_entry(node, struct server, node));
 		dedicated_close(at, why);
 	}
 	greeting_done(&pool->greeting);

@@ -31,22 +31,29 @@ static usec_t notice_at(const struct holder *holder)
 	return delay > 0 && !holder->notified ? holder->wait_since + delay : INT64_MAX;
 }
 
+static usec_t limit(const struct holder *holder, const char **why)
+{
+	usec_t timeout = holder->pool->settings.query_wait_timeout;
+
+	if (holder->calls->limit != NULL)
+		return holder->calls->limit(holder, why);
+	*why = "query_wait_timeout";
+	return timeout > 0 ? holder->wait_since + timeout : INT64_MAX;
+}
+
 /* A read waits a moment for a replica, if need be; after that as long as everybody. */
 static void set_wait_deadline(struct holder *holder)
 {
-	struct pool *pool = holder->pool;
-	usec_t timeout = holder->need.any_age ? pool->settings.client_login_timeout
-					      : pool->settings.query_wait_timeout;
-	usec_t at = INT64_MAX;
+	const char *why;
+	usec_t at = holder->need.patient ? holder->wait_since + NEED_PATIENCE_USEC
+					 : limit(holder, &why);
 
-	if (holder->need.patient)
-		at = holder->wait_since + NEED_PATIENCE_USEC;
-	else if (timeout > 0)
-		at = holder->wait_since + timeout;
 	if (notice_at(holder) < at)
 		at = notice_at(holder);
 	if (at != INT64_MAX)
-		deadline_set(&pool->waits, &holder->deadline, at);
+		deadline_set(&holder->pool->waits, &holder->deadline, at);
+	else
+		deadline_clear(&holder->deadline);
 }
 
 static bool tells_of_wait(struct holder *holder)
@@ -78,19 +85,22 @@ void queue_on_timeout(struct deadlines *deadlines, struct list_node *node)
 {
 	struct holder *holder = deadline_entry(node, struct holder, deadline);
 	struct pool *pool = holder->pool;
+	const char *why;
 	char text[256];
 
 	(void)deadlines;
 	if (tells_of_wait(holder) || loses_patience(holder))
 		return;
-	if (holder->need.any_age)
-		snprintf(text, sizeof(text), "client_login_timeout (server down)");
-	else if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
-		 cluster_primary(pool->database->cluster) == NULL)
-		snprintf(text, sizeof(text), "query_wait_timeout: %s",
+	if (limit(holder, &why) > clock_now()) { /* it was raised meanwhile */
+		set_wait_deadline(holder);
+		return;
+	}
+	if (holder->need.kind == NEED_WRITE && database_is_split(pool->database) &&
+	    cluster_primary(pool->database->cluster) == NULL)
+		snprintf(text, sizeof(text), "%s: %s", why,
 			 cluster_why_no_primary(pool->database->cluster));
 	else
-		snprintf(text, sizeof(text), "query_wait_timeout");
+		snprintf(text, sizeof(text), "%s", why);
 	queue_leave(holder);
 	holder->calls->refused(holder, true, SQLSTATE_QUERY_CANCELED, text);
 }
@@ -184,6 +194,13 @@ void queue_serve(struct pool *pool)
 	}
 	serve_queue(pool, first);
 	serve_queue(pool, 1 - first);
+}
+
+void queue_refresh(struct pool *pool)
+{
+	for (int i = 0; i < POOL_QUEUES; i++)
+		list_for_each(&pool->queues[i], node, after)
+			set_wait_deadline(list_entry(node, struct holder, node));
 }
 
 void queue_refuse_all(struct pool *pool, const char *sqlstate, const char *text)

@@ -324,6 +324,7 @@ static void on_resume(struct task *task)
 		replication_run(client);
 	else
 		request_run(client);
+	request_part(client);
 }
 
 static void on_input(struct stream *stream)
@@ -385,8 +386,10 @@ uint64_t client_holder_id(const struct holder *holder)
 
 static const struct holder_calls holder_calls = {
 	.leased = request_leased,
+	.limit = timeouts_wait_limit,
 	.waits = request_waits,
 	.refused = request_refused,
+	.replace = request_replace,
 	.input = relay_input,
 	.lost = loss_server_lost,
 	.id = client_holder_id,

@@ -156,7 +156,7 @@ static enum step forward_copy_end(struct client *client, uint32_t len)
 static void note_begin(struct client *client)
 {
 	measure_begin(client);
-	timeouts_request_began(client);
+	timeouts_request_began(client, client->in_batch ? clock_now() : client->request_at);
 }
 
 enum step forward_message(struct client *client, uint8_t type, uint32_t len)

@@ -286,7 +286,7 @@ static void note_times(struct client *client, const struct server *server, bool 
 		return;
 	/* The next of a pipeline runs by now. */
 	measure_begin(client);
-	timeouts_request_began(client);
+	timeouts_request_began(client, client->request_at);
 }
 
 /* The client's own view of its transaction block. */

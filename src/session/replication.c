@@ -21,6 +21,7 @@
 #include "session/login.h"
 #include "session/request.h"
 #include "session/route.h"
+#include "session/timeouts.h"
 #include "session/welcome.h"
 
 static struct client *client_of(struct holder *holder)
@@ -226,6 +227,7 @@ void replication_leave(struct client *client)
 
 static const struct holder_calls calls = {
 	.leased = on_leased,
+	.limit = timeouts_wait_limit,
 	.refused = on_refused,
 	.introduce = on_introduce,
 	.input = on_input,

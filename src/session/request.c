@@ -382,13 +382,36 @@ void request_refused(struct holder *holder, bool final, const char *sqlstate, co
 		refuse_request(client, sqlstate, text);
 }
 
+/*
+ * Who holds a server for its whole session would keep one that is to be replaced for ever.
+ */
+void request_part(struct client *client)
+{
+	const struct server *server = client_server(client);
+
+	if (client->state == CLIENT_ACTIVE && server->close_needed && keeps_session(client) &&
+	    client_pool(client)->settings.server_fast_close && !request_holds_server(client))
+		client_close(client, SQLSTATE_ADMIN_SHUTDOWN, "database configuration changed");
+}
+
+/* In its own time: this is the operator's. */
+void request_replace(struct holder *holder)
+{
+	client_resume(list_entry(holder, struct client, holder));
+}
+
 /* In session pooling with splitting a client may leave a replica, which it left no state on. */
 void request_finished(struct client *client)
 {
 	if (client->state != CLIENT_ACTIVE || request_holds_server(client))
 		return;
-	if (!keeps_session(client))
+	if (!keeps_session(client)) {
 		give_back(client);
+	} else if (client_server(client)->close_needed) {
+		request_part(client);
+		if (client->state == CLIENT_CLOSED)
+			return;
+	}
 	if (stream_available(&client->stream) != 0)
 		client_resume(client);
 }

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: ISC
 """Limits on connections and on time."""
+import re
+import subprocess
+import threading
 import time
 
 import pytest
 
 from harness import wire
 from harness.helpers import activity, backends, fatal, is_running, many, pid_of, refusal
-from harness.wire import bind, execute, flush, parse, query, sync
+from harness.wire import bind, copy_data, copy_done, execute, flush, parse, query, sync
 
 
 class Clock:
@@ -185,6 +188,99 @@ def test_a_limit_of_the_host_makes_clients_wait_or_fail_with_its_error(pgweir, n
             assert client.recv_ready().error is None
 
 
+# Servers.
+
+
+def test_a_pool_that_was_made_smaller_closes_the_surplus(pgweir, single, wait_until):
+    weir = pgweir(host=single, settings={"default_pool_size": 4})
+    with many(weir.connect, 4) as clients:
+        for client in clients:
+            hold(client)
+        for client in clients[:2]:
+            client.query("COMMIT")
+        assert len(backends(single)) == 4
+        weir.admin("SET default_pool_size = 1")
+        wait_until(lambda: len(backends(single)) == 2)
+        weir.wait_log("closing because: too many servers in the pool")
+        clients[2].query("COMMIT")
+        wait_until(lambda: len(backends(single)) == 1)
+        clients[3].query("COMMIT")
+        assert clients[0].value("SELECT 1") == "1"
+        assert len(backends(single)) == 1
+
+
+def test_servers_that_were_opened_together_are_not_closed_together(pgweir, single, wait_until):
+    weir = pgweir(host=single, settings={"default_pool_size": 2, "server_lifetime": 2})
+    with many(weir.connect, 2) as clients:
+        for client in clients:
+            hold(client)
+        for client in clients:
+            client.query("COMMIT")
+        assert len(backends(single)) == 2
+        wait_until(lambda: len(backends(single)) == 1)
+        with Clock() as clock:
+            wait_until(lambda: len(backends(single)) == 0)
+        assert 0.7 < clock.took < 5
+
+
+def test_idle_servers_below_min_pool_size_grow_old_but_not_idle(pgweir, single, wait_until):
+    weir = pgweir(host=single, settings={"min_pool_size": 1, "server_idle_timeout": 1,
+                                         "server_lifetime": 60})
+    with weir.connect() as client:
+        pid = pid_of(client)
+        assert client.is_quiet(2.5)
+        assert backends(single) == [pid]
+
+
+@pytest.mark.parametrize("fast", [0, 1])
+def test_server_fast_close(pgweir, single, wait_until, fast):
+    weir = pgweir(host=single, settings={"pool_mode": "session", "server_fast_close": fast})
+    with many(weir.connect, 3) as (idle, in_block, running):
+        idle.query("SELECT 1")
+        hold(in_block)
+        running.send(query("SELECT pg_sleep(1)"))
+        wait_until(lambda: is_running(single, "%pg_sleep%"))
+        weir.admin("RECONNECT")
+        if not fast:
+            assert idle.is_quiet(0.3)
+            assert running.recv_ready().error is None
+            assert running.value("SELECT 1") == in_block.value("SELECT 1") == "1"
+            return
+        error = fatal(idle)
+        assert (error.sqlstate, error["M"]) == ("57P01", "database configuration changed")
+        assert in_block.value("SELECT 1") == "1"
+        done = running.recv_closed()
+        assert [found.type for found in done][-2:] == ["Z", "E"]
+        in_block.send(query("COMMIT"))
+        assert [found.type for found in in_block.recv_closed()] == ["C", "Z", "E"]
+        with weir.connect() as client:
+            assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_tcp_settings_are_on_the_sockets(pgweir, single, wait_until, side):
+    weir = pgweir(host=single, settings={
+        "tcp_keepalive": 1, "tcp_keepidle": 77, "tcp_keepintvl": 33, "tcp_keepcnt": 5,
+        "tcp_user_timeout": 12345, "tcp_socket_buffer": 65536})
+    with weir.connect() as client:
+        client.query("BEGIN")
+        if side == "client":
+            end = "sport = :%d and dport = :%d" % (weir.port, client.sock.getsockname()[1])
+        else:
+            end = "dport = :%d" % single.port
+
+        def options():
+            shown = subprocess.run(["ss", "-tnomH", "state", "established", end],
+                                   stdout=subprocess.PIPE, text=True).stdout
+            return re.search(r"timer:\(keepalive,1min(\d+)sec,0\).*rb(\d+),\w+,tb(\d+),",
+                             " ".join(shown.split()))
+
+        found = wait_until(options)
+        # tcp_keepidle counts down; the kernel doubles the buffers that are asked for.
+        assert 10 <= int(found[1]) <= 17
+        assert found[2] == found[3] == "131072"
+
+
 # Time.
 
 def test_query_wait_timeout(pgweir, single):
@@ -242,6 +338,68 @@ def test_client_idle_timeout_of_one_user_leaves_the_others_alone(pgweir, single)
         assert two.value("SELECT 1") == "1"
 
 
+def forced(single, **more):
+    """Two entries, the first of which makes app of whoever logs in."""
+    plain = {"host": "127.0.0.1", "port": single.port}
+    return {"app": dict(plain, user="app", **more), "app2": dict(plain, dbname="app")}
+
+
+def test_limits_of_a_client_are_those_of_the_user_who_logged_in(pgweir, single, wait_until):
+    """With a forced user the pool's user is another one; its limits are for servers."""
+    weir = pgweir({"databases": forced(single, pool_size=1),
+                   "users": {"app": {"client_idle_timeout": 1, "query_wait_timeout": 1,
+                                     "max_user_client_connections": 1},
+                             "app2": {"client_idle_timeout": 60, "query_wait_timeout": 60}}})
+    with weir.connect("app2") as patient, weir.connect("app2") as busy, \
+            weir.connect("app") as hasty:
+        assert refusal(weir)["M"] == "client connections exceeded (max_user_client_connections)"
+        hold(busy)
+        patient.send(query("SELECT 1"))
+        hasty.send(query("SELECT 1"))
+        assert fatal(hasty)["M"] == "query_wait_timeout"
+        with weir.connect("app") as idle:
+            assert fatal(idle)["M"] == "client_idle_timeout"
+        assert patient.is_quiet(0.1)
+        busy.query("COMMIT")
+        assert patient.recv_ready().value == "1"
+
+
+def test_limits_of_a_server_are_those_of_its_user(pgweir, single):
+    weir = pgweir({"databases": forced(single),
+                   "users": {"app": {"idle_transaction_timeout": 1, "pool_size": 1,
+                                     "max_user_connections": 1},
+                             "app2": {"idle_transaction_timeout": 60, "pool_size": 5}}})
+    with weir.connect("app2") as one, weir.connect("app2") as two:
+        hold(one)
+        two.send(query("SELECT 2"))
+        assert two.is_quiet(0.1)
+        assert fatal(one)["M"] == "idle transaction timeout"
+        assert two.recv_ready().value == "2"
+
+
+@pytest.mark.parametrize("name,provoke", [
+    ("query_timeout", lambda client: client.send(query("SELECT pg_sleep(4)"))),
+    ("idle_transaction_timeout", hold),
+    ("client_idle_timeout", lambda client: None),
+    ("transaction_timeout", lambda client: client.send(query("BEGIN; SELECT pg_sleep(4)"))),
+])
+def test_the_user_goes_before_the_database_and_that_before_all(pgweir, single, name, provoke):
+    plain = {"host": "127.0.0.1", "port": single.port}
+    weir = pgweir({"databases": {"app": dict(plain, **{name: 1}), "app2": dict(plain, dbname="app")},
+                   "users": {"app2": {name: 1}, "plain_user": {name: 60}}},
+                  settings={name: 60})
+    short = [("app", "app"), ("app2", "app2")]
+    long = [("app", "app2"), ("plain_user", "app")]
+    clients = {each: weir.connect(*each) for each in short + long}
+    for client in clients.values():
+        provoke(client)
+    for each in short:
+        assert fatal(clients[each])["M"].replace(" ", "_") == name
+    for each in long:
+        assert clients[each].is_quiet(0.5)
+        clients[each].close()
+
+
 @pytest.mark.parametrize("mode", ["session", "transaction"])
 def test_idle_transaction_timeout(pgweir, single, wait_until, mode):
     weir = pgweir(host=single, settings={"idle_transaction_timeout": "400ms", "pool_mode": mode})
@@ -289,6 +447,43 @@ def test_query_timeout_holds_for_each_query_of_a_pipeline(pgweir, single):
         assert clock.took < 4
 
 
+def test_query_timeout_covers_the_time_in_the_queue(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1, "query_timeout": "400ms"})
+    with weir.connect() as one, weir.connect() as two:
+        hold(one)
+        with Clock() as clock:
+            two.send(query("SELECT 2"))
+            error = fatal(two)
+        assert (error.sqlstate, error["M"]) == ("57014", "query_timeout")
+        assert 0.35 < clock.took < 5
+        assert one.query("COMMIT").status == "I"
+
+
+def test_query_timeout_is_not_for_a_copy_whose_data_comes(pgweir, single):
+    weir = pgweir(host=single, settings={"query_timeout": "400ms"})
+    with weir.connect() as client, weir.connect() as stalled:
+        client.query("CREATE TABLE copied (a text)")
+        client.send(query("COPY copied FROM STDIN"))
+        assert client.recv().type == "G"
+        for _ in range(12):
+            client.send(copy_data(b"x\n"))
+            assert client.is_quiet(0.1)
+        client.send(copy_done())
+        assert client.recv_ready().tags == ["COPY 12"]
+        stalled.send(query("COPY copied FROM STDIN"))
+        assert stalled.recv().type == "G"
+        assert fatal(stalled)["M"] == "query timeout"
+
+
+def test_query_timeout_counts_from_each_flush_of_a_batch(pgweir, single):
+    weir = pgweir(host=single, settings={"query_timeout": "500ms"})
+    with weir.connect() as client:
+        for _ in range(4):
+            client.send(parse("", "SELECT pg_sleep(0.2)"), bind(), execute(), flush())
+            client.recv_until("C")
+        assert client.request(sync()).status == "I"
+
+
 def test_transaction_timeout(pgweir, single, wait_until):
     weir = pgweir(host=single, settings={"transaction_timeout": "600ms"})
     with weir.connect() as client, weir.connect() as other:
@@ -333,6 +528,55 @@ def test_client_login_timeout_covers_the_wait_for_the_first_server(pgweir, fake_
     assert error["M"] == "client_login_timeout (server down)"
 
 
+def test_client_login_timeout_counts_from_the_connection(pgweir, fake_postgres):
+    fake = fake_postgres(lambda server: server.take(1 << 20))
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"client_login_timeout": "800ms", "auth_type": "md5",
+                            "tcp_defer_accept": 0})
+    with Clock() as clock, wire.Wire(weir.port, login=False) as client:
+        client.is_quiet(0.5)
+        client.user, client.database, client.password = "app", "app", "app-secret"
+        client.send(wire.startup({"user": "app", "database": "app"}))
+        with pytest.raises((wire.WireError, wire.Closed)):
+            client.finish_login()
+    assert clock.took < 1.2
+
+
+def test_query_wait_timeout_bounds_the_wait_for_the_first_server_too(pgweir, fake_postgres):
+    fake = fake_postgres(lambda server: server.take(1 << 20))
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"query_wait_timeout": "300ms"})
+    assert refusal(weir)["M"] == "query_wait_timeout"
+
+
+def test_cancel_wait_timeout_gives_up_a_request_that_cannot_be_passed_on(pgweir, fake_postgres,
+                                                                         wait_until):
+    end = threading.Event()
+
+    def script(server):
+        if server.number != 0:
+            end.wait(20)  # the cancel request is never taken
+            return
+        server.accept()
+        for found in server.messages():
+            if b"slow" in found.body:
+                continue
+            server.answer(found)
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"cancel_wait_timeout": "300ms"})
+    with weir.connect() as client:
+        client.send(query("SELECT slow"))
+        wait_until(lambda: weir.admin("SHOW SERVERS") and
+                   weir.admin("SHOW SERVERS")[0]["state"] == "active")
+        with Clock() as clock:
+            client.cancel()  # returns when the connection is closed
+        assert 0.25 < clock.took < 5
+        wait_until(lambda: [row["state"] for row in weir.admin("SHOW SERVERS")] == ["active"])
+        end.set()
+
+
 def test_server_connect_timeout_covers_the_login(pgweir, fake_postgres, wait_until):
     fake = fake_postgres(lambda server: server.take(1 << 20))
     weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
@@ -362,6 +606,31 @@ def test_limits_changed_by_a_reload_hold_at_once(pgweir, single, wait_until):
         config["pgweir"] = dict(config["pgweir"], default_pool_size=2)
         weir.reload(config)
         assert two.recv_ready().value == "2"
+
+
+def test_limits_of_time_changed_by_set_hold_at_once(pgweir, single, wait_until):
+    """For those who wait, who run and who idle already."""
+    weir = pgweir(host=single, settings={"default_pool_size": 3})
+    with many(weir.connect, 5) as (running, holding, idle_in, queued, idle):
+        for client in (running, holding):
+            hold(client)
+        running.send(query("SELECT pg_sleep(60)"))
+        hold(idle_in)
+        queued.send(query("SELECT 1"))
+        wait_until(lambda: waiting(weir) == 1)
+        for name, client in (("query_wait_timeout", queued), ("client_idle_timeout", idle),
+                             ("query_timeout", running),
+                             ("idle_transaction_timeout", idle_in)):
+            assert client.is_quiet(0.1), name
+            weir.admin("SET %s = 1" % name)
+            assert fatal(client)["M"].replace(" ", "_") == name
+            weir.admin("SET %s = 0" % name)
+        assert fatal(holding)["M"] == "idle transaction timeout"
+
+
+def waiting(weir, database="app"):
+    return sum(int(row["cl_waiting"]) for row in weir.admin("SHOW POOLS")
+               if row["database"] == database)
 
 
 def test_an_extended_request_that_waits_too_long_ends_as_a_simple_one(pgweir, single):

@@ -274,7 +274,7 @@ START_TEST(test_client_vanishes_in_its_startup_packet)
 	client = client_new();
 	says_part(client, "start{alice|app}", 10);
 	pass(61 * SEC);
-	hears(client, "F{28000} EOF");
+	hears(client, "F{57014} EOF");
 }
 END_TEST
 

@@ -163,17 +163,19 @@ END_TEST
 
 START_TEST(test_smaller_pool_lets_those_who_run_finish)
 {
-	struct link *clients[3];
+	struct link *clients[3], *servers[3];
 
 	play_begin(.plain = "pool_size=3");
 	for (int i = 0; i < 3; i++) {
 		clients[i] = client_in("plain");
 		says(clients[i], "Q{select 1}");
+		servers[i] = server_at(PRIMARY, i);
 	}
 	ck_assert_int_eq(servers_on(PRIMARY), 3);
 	play_reload(.plain = "pool_size=1");
 	for (int i = 0; i < 3; i++)
-		says(server_at(PRIMARY, i), ANSWER);
+		says(servers[i], ANSWER);
+	ck_assert_int_eq(servers_on(PRIMARY), 1);
 	for (int i = 0; i < 3; i++)
 		hears(clients[i], ANSWER);
 }
