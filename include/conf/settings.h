@@ -135,6 +135,7 @@ struct settings {
 	usec_t autodb_idle_timeout;
 	usec_t pool_idle_timeout;
 	int max_client_conn;
+	size_t max_client_statement_memory; /* 0: any */
 	int max_db_connections;
 	int max_user_connections;
 	int max_db_client_connections;
@@ -167,6 +168,7 @@ struct settings {
 	bool application_name_add_host;
 
 	/* protocol and network */
+	size_t max_statement_memory; /* 0: any */
 	int max_prepared_statements; /* 0: off */
 	size_t max_packet_size;
 	size_t high_water;

@@ -38,6 +38,7 @@ struct pending_entry {
 	uint8_t kind;
 	uint8_t action;
 	uint8_t mark;  /* the session's: what this reply means to it */
+	uint32_t note; /* the session's: what it has seen of the reply */
 	void *subject; /* the session's: what a Parse makes known or a Close forgets, or NULL */
 };
 
@@ -49,6 +50,8 @@ struct pending {
 	uint32_t count;
 	uint32_t syncs;	  /* entries that end with ReadyForQuery */
 	uint32_t dropped; /* entries whose replies are nobody's but ours */
+	uint32_t ours;	  /* entries of both kinds */
+	uint32_t runs;	  /* of the client's, those that run something */
 };
 
 #define PENDING_MAX 65536
@@ -64,6 +67,12 @@ static inline bool pending_is_empty(const struct pending *pending)
 static inline bool pending_owes_client(const struct pending *pending)
 {
 	return pending->count != pending->dropped;
+}
+
+/* Whole requests of the client are unanswered, beside the one that is being sent. */
+static inline bool pending_owes_requests(const struct pending *pending)
+{
+	return pending->syncs != pending->ours;
 }
 
 /* The client is to be read no further until replies came in. */

@@ -68,13 +68,17 @@ struct server {
 	const struct parameters *parameters;  /* that it has */
 	struct pending pending;
 	struct prepared_set prepared;
-	const struct statement *unnamed; /* what the unnamed statement is for its holder */
+	uint64_t unnamed;	/* id of its unnamed statement; 0: none, or nobody knows */
+	uint64_t unnamed_lease; /* in which its unnamed statement became what the holder means */
 	uint32_t pid;
 	uint32_t key_len;
 	uint8_t key[CANCEL_KEY_MAX];
-	uint32_t epoch;	  /* of the host, when this connection was made or verified */
-	uint32_t pass;	  /* bytes of a message under way that go through unseen */
-	uint16_t cancels; /* cancel requests aimed at it that still travel */
+	uint32_t epoch; /* of the host, when this connection was made or verified */
+	uint32_t pass;	/* bytes of a message under way that go through unseen */
+	uint32_t batch; /* counts what ends with ReadyForQuery */
+	uint32_t
+		unnamed_batch; /* in which the holder parsed or closed its unnamed statement last */
+	uint16_t cancels;      /* cancel requests aimed at it that still travel */
 	uint8_t state;
 	uint8_t copy;
 	char last_words[6];  /* SQLSTATE of a FATAL error; "": none */
@@ -82,6 +86,7 @@ struct server {
 	char transaction;    /* of the last ReadyForQuery: I, T or E */
 	bool close_needed;   /* is closed at the end of its lease */
 	bool skips;	     /* sent an error in a batch: ignores what comes before Sync */
+	bool doubt;	     /* a statement under way may deallocate others */
 	bool checked;	     /* answered its check, and was not leased since */
 	bool used;	     /* has run a client's request since its last reset */
 	bool pass_drop;	     /* what goes through unseen is dropped */

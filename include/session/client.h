@@ -110,6 +110,7 @@ struct client {
 	bool session_state;   /* it made state on its server that others lack */
 	bool console_admin;
 	bool commits;	  /* a COMMIT is under way */
+	bool settles;	  /* what comes next depends on replies that are owed */
 	bool canceled;	  /* its request is being canceled: never sent anew */
 	bool loss_untold; /* BLOCK_LOST: it has not been told yet */
 };
@@ -183,6 +184,12 @@ static inline struct pool *client_pool(const struct client *client)
 static inline struct server *client_server(const struct client *client)
 {
 	return client->holder.server;
+}
+
+/* Whether `names` is what its room is used for. */
+static inline bool client_has_names(const struct client *client)
+{
+	return client->state != CLIENT_CONSOLE && client->state != CLIENT_CANCEL;
 }
 
 /* Our address on its connection, as in client_peer; zeros if it is not known. */

@@ -11,13 +11,20 @@ struct client;
 struct server;
 struct text;
 
-/* What a reply means beyond its kind (struct pending_entry, mark). */
+/*
+ * What a reply means beyond its kind (struct pending_entry, mark).  The subject of MARK_NONE is a
+ * name of a statement (struct name_entry), or NULL.
+ */
 enum pending_mark {
 	MARK_NONE,
 	MARK_PARAMETERS, /* of the SETs that make the server fit its client */
 	MARK_BEGIN,	 /* of the BEGIN that was deferred */
-	MARK_DUPLICATE,	 /* a Parse of a name that the client has: its error is put in our words */
-	MARK_COMMIT,	 /* ends a request that commits */
+	MARK_UNNAMED,	 /* about the unnamed statement; subject: what it becomes, or NULL */
+	MARK_ANEW,	 /* a Parse behind a Close of the same; subject: as of MARK_NONE */
+	MARK_SURPLUS,	 /* a Close of the statement that is the subject */
+	MARK_OURS,	 /* nothing that is remembered */
+	MARK_DUPLICATE,	 /* a Parse that must fail, since the client has the name */
+	MARK_OWN_ERROR,	 /* made to fail; subject: what is said instead (session/replies) */
 };
 
 /* Makes a server that was just leased fit the client: its parameters. */

@@ -7,6 +7,7 @@
 #include "pool/pool.h"
 
 struct client;
+struct error_fields;
 
 /* What a client is told when its server is lost, and what is sent anew without telling. */
 
@@ -19,10 +20,10 @@ void loss_client_leaves(struct client *client, struct server *server);
 /*
  * Whether an error that came before anything was forwarded calls for sending the request anew;
  * then the rest of this answer is to be dropped (client->replaying) and loss_replay called after
- * its ReadyForQuery.
+ * its ReadyForQuery.  `mended`: a statement that the server has to prepare anew was all.
  */
-bool loss_wants_replay(struct client *client, const struct server *server, const char *sqlstate,
-		       const char *message);
+bool loss_wants_replay(struct client *client, const struct server *server,
+		       const struct error_fields *fields, bool mended);
 
 /* Puts the request that was kept in front of the input again; the server was given back. */
 void loss_replay(struct client *client);

@@ -178,7 +178,7 @@ static void client_value(struct cell *cell, unsigned column, const struct row *r
 			cell_text(cell, "");
 		break;
 	case IS_PREPARED:
-		cell_integer(cell, names_count(client->names));
+		cell_integer(cell, client_has_names(client) ? names_count(client->names) : 0);
 		break;
 	case IS_PTR:
 	case IS_ID:

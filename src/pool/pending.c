@@ -32,6 +32,19 @@ static void grow(struct pending *pending)
 	pending->head = 0;
 }
 
+/* One more, or (modulo 2^32) one less. */
+static void count(struct pending *pending, const struct pending_entry *entry, uint32_t n)
+{
+	bool sync = pending_is_sync((enum pending_kind)entry->kind);
+	bool dropped = entry->action == PENDING_DROP;
+	bool runs = entry->kind == PENDING_EXECUTE || (sync && entry->kind != PENDING_SYNC);
+
+	pending->syncs += sync ? n : 0;
+	pending->dropped += dropped ? n : 0;
+	pending->ours += sync && dropped ? n : 0;
+	pending->runs += runs && !dropped ? n : 0;
+}
+
 void pending_push(struct pending *pending, enum pending_kind kind, enum pending_action action,
 		  uint8_t mark, void *subject)
 {
@@ -43,9 +56,9 @@ void pending_push(struct pending *pending, enum pending_kind kind, enum pending_
 	entry->kind = (uint8_t)kind;
 	entry->action = (uint8_t)action;
 	entry->mark = mark;
+	entry->note = 0;
 	entry->subject = subject;
-	pending->syncs += pending_is_sync(kind);
-	pending->dropped += action == PENDING_DROP;
+	count(pending, entry, 1);
 }
 
 struct pending_entry *pending_at(const struct pending *pending, uint32_t i)
@@ -67,8 +80,7 @@ struct pending_entry pending_pop(struct pending *pending)
 	entry = pending->ring[pending->head];
 	pending->head = slot(pending, 1);
 	pending->count--;
-	pending->syncs -= pending_is_sync(entry.kind);
-	pending->dropped -= entry.action == PENDING_DROP;
+	count(pending, &entry, UINT32_MAX);
 	return entry;
 }
 
@@ -82,7 +94,7 @@ bool pending_enter_copy(struct pending *pending)
 		if (entry->kind == PENDING_COPY_END)
 			break;
 		if (entry->kind == PENDING_SYNC) {
-			pending->syncs--;
+			count(pending, entry, UINT32_MAX);
 			continue;
 		}
 		*pending_at(pending, kept++) = *entry;

@@ -382,7 +382,8 @@ void pool_attach(struct server *server, struct holder *holder)
 	server->sent_before = server->stream.sent;
 	server->used_at = clock_now();
 	server->epoch = server->at->host->epoch;
-	server->unnamed = NULL;
+	server->batch++;
+	server->doubt = false;
 	server->checked = false;
 	server->at->host->leased++;
 	server_become(server, SERVER_LEASED, "leased");

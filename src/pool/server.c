@@ -545,6 +545,7 @@ void server_run_chores(struct server *server, const char *sql)
 	struct writer writer;
 
 	server_become(server, SERVER_CHORES, sql);
+	server->unnamed = 0; /* a simple query drops it */
 	writer_init_text(&writer, &message);
 	compose_query(&writer, sql);
 	stream_send(&server->stream, message.data, (uint32_t)message.len);

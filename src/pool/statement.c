@@ -19,32 +19,16 @@ struct wanted {
 	uint32_t len;
 };
 
+bool statement_is(const struct statement *statement, const uint8_t *body, uint32_t len)
+{
+	return statement->len == len && memcmp(statement->body, body, len) == 0;
+}
+
 static bool same(const void *value, const void *arg)
 {
-	const struct statement *statement = value;
 	const struct wanted *wanted = arg;
 
-	return statement->len == wanted->len &&
-	       memcmp(statement->body, wanted->body, wanted->len) == 0;
-}
-
-/*
- * The verdict is that of standard_conforming_strings on and a harmless encoding; a client that
- * has set something else does not use it (session/route).
- */
-static struct verdict judge(const uint8_t *text, uint32_t len)
-{
-	struct classify_options options = { .std_strings = true, .max_scan = CLASSIFY_MAX_SCAN };
-
-	return classify((const char *)text, len, &options);
-}
-
-static enum route_choice read_hint(const uint8_t *text, uint32_t len)
-{
-	struct hint hint;
-
-	return hint_read((const char *)text, len, &hint) == HINT_OK ? hint.route
-								    : ROUTE_CHOICE_NONE;
+	return statement_is(value, wanted->body, wanted->len);
 }
 
 struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t text_len,
@@ -57,6 +41,7 @@ struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t t
 	if (statement != NULL)
 		return statement_ref(statement);
 	statement = mem_alloc(sizeof(*statement) + len);
+	memset(statement, 0, sizeof(*statement));
 	statement->hash = hash;
 	statement->id = ++last_id;
 	statement->refs = 1;
@@ -64,11 +49,36 @@ struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t t
 	statement->text_len = text_len;
 	statement->type_count = type_count;
 	memcpy(statement->body, body, len);
-	statement->verdict = judge(body, text_len);
-	statement->hint = (uint8_t)read_hint(body, text_len);
 	map_add(&statements, hash, statement);
 	bytes += sizeof(*statement) + len;
 	return statement;
+}
+
+static void judge(struct statement *statement)
+{
+	struct classify_options options = { .std_strings = true, .max_scan = CLASSIFY_MAX_SCAN };
+	const char *text = (const char *)statement->body;
+	struct hint hint;
+
+	statement->verdict = classify(text, statement->text_len, &options);
+	statement->hint = ROUTE_CHOICE_NONE;
+	if (hint_read(text, statement->text_len, &hint) == HINT_OK)
+		statement->hint = (uint8_t)hint.route;
+	statement->judged = true;
+}
+
+const struct verdict *statement_verdict(struct statement *statement)
+{
+	if (!statement->judged)
+		judge(statement);
+	return &statement->verdict;
+}
+
+uint8_t statement_hint(struct statement *statement)
+{
+	if (!statement->judged)
+		judge(statement);
+	return statement->hint;
 }
 
 struct statement *statement_ref(struct statement *statement)
@@ -90,7 +100,8 @@ void statement_unref(struct statement *statement)
 
 void statement_name(const struct statement *statement, char *name)
 {
-	snprintf(name, STATEMENT_NAME_MAX, "PGWEIR_%llu", (unsigned long long)statement->id);
+	snprintf(name, STATEMENT_NAME_MAX, STATEMENT_PREFIX "%llu",
+		 (unsigned long long)statement->id);
 }
 
 uint64_t statement_count(void)
@@ -103,10 +114,24 @@ uint64_t statement_bytes(void)
 	return bytes;
 }
 
+const struct statement *statement_walk(size_t *at)
+{
+	return map_walk(&statements, at);
+}
+
+enum copy_state {
+	COPY_SENT, /* its Parse is under way */
+	COPY_THERE,
+	COPY_CLOSING, /* its Close is under way */
+};
+
 /* A statement on a server. */
-struct prepared {
+struct copy {
 	struct list_node node;
 	struct statement *statement;
+	uint32_t generation; /* of the statement, when it was prepared here; another one: stale */
+	uint32_t batch;	     /* in which the state became what it is */
+	uint8_t state;
 };
 
 void prepared_set_init(struct prepared_set *set)
@@ -115,54 +140,157 @@ void prepared_set_init(struct prepared_set *set)
 	list_init(&set->by_use);
 }
 
-static void forget(struct prepared_set *set, struct prepared *prepared)
+static struct copy *find(const struct prepared_set *set, const struct statement *statement)
 {
-	map_remove(&set->by_id, prepared->statement->id, prepared);
-	list_remove(&prepared->node);
-	statement_unref(prepared->statement);
-	free(prepared);
+	return map_find(&set->by_id, statement->id);
+}
+
+static void forget(struct copy *copy)
+{
+	if (list_has(&copy->node))
+		list_remove(&copy->node);
+	copy->statement->servers--;
+	statement_unref(copy->statement);
+	free(copy);
 }
 
 void prepared_set_clear(struct prepared_set *set)
 {
-	struct list_node *node;
+	struct copy *copy;
+	size_t at = 0;
 
-	while ((node = list_first(&set->by_use)) != NULL)
-		forget(set, list_entry(node, struct prepared, node));
+	while ((copy = map_walk(&set->by_id, &at)) != NULL)
+		forget(copy);
 	map_done(&set->by_id);
 }
 
-bool prepared_set_has(struct prepared_set *set, const struct statement *statement)
+static void use(struct prepared_set *set, struct copy *copy)
 {
-	struct prepared *prepared = map_find(&set->by_id, statement->id);
-
-	if (prepared == NULL)
-		return false;
-	if (list_last(&set->by_use) != &prepared->node) {
-		list_remove(&prepared->node);
-		list_append(&set->by_use, &prepared->node);
-	}
-	return true;
+	if (list_last(&set->by_use) == &copy->node)
+		return;
+	if (list_has(&copy->node))
+		list_remove(&copy->node);
+	list_append(&set->by_use, &copy->node);
 }
 
-void prepared_set_add(struct prepared_set *set, struct statement *statement)
+enum prepared prepared_set_find(struct prepared_set *set, const struct statement *statement,
+				uint32_t batch)
 {
-	struct prepared *prepared;
+	struct copy *copy = find(set, statement);
 
-	if (prepared_set_has(set, statement))
-		return;
-	prepared = mem_zero(sizeof(*prepared));
-	prepared->statement = statement_ref(statement);
-	map_add(&set->by_id, statement->id, prepared);
-	list_append(&set->by_use, &prepared->node);
+	if (copy == NULL)
+		return PREPARED_NOT;
+	if (copy->state != COPY_THERE && copy->batch != batch)
+		return PREPARED_UNSURE;
+	if (copy->state == COPY_CLOSING)
+		return PREPARED_CLOSING;
+	if (copy->generation != statement->generation)
+		return PREPARED_STALE;
+	use(set, copy);
+	return PREPARED_READY;
+}
+
+static struct copy *make(struct prepared_set *set, struct statement *statement)
+{
+	struct copy *copy = find(set, statement);
+
+	if (copy == NULL) {
+		copy = mem_zero(sizeof(*copy));
+		copy->statement = statement_ref(statement);
+		statement->servers++;
+		map_add(&set->by_id, statement->id, copy);
+	}
+	use(set, copy);
+	return copy;
+}
+
+void prepared_set_add(struct prepared_set *set, struct statement *statement, uint32_t batch)
+{
+	struct copy *copy = make(set, statement);
+
+	copy->state = COPY_SENT;
+	copy->batch = batch;
+	copy->generation = statement->generation;
+}
+
+void prepared_set_confirm(struct prepared_set *set, const struct statement *statement)
+{
+	struct copy *copy = find(set, statement);
+
+	if (copy != NULL && copy->state == COPY_SENT)
+		copy->state = COPY_THERE;
 }
 
 void prepared_set_remove(struct prepared_set *set, const struct statement *statement)
 {
-	struct prepared *prepared = map_find(&set->by_id, statement->id);
+	struct copy *copy = find(set, statement);
 
-	if (prepared != NULL)
-		forget(set, prepared);
+	if (copy == NULL)
+		return;
+	map_remove(&set->by_id, statement->id, copy);
+	forget(copy);
+}
+
+void prepared_set_close(struct prepared_set *set, const struct statement *statement, uint32_t batch)
+{
+	struct copy *copy = find(set, statement);
+
+	if (copy == NULL)
+		return;
+	copy->state = COPY_CLOSING;
+	copy->batch = batch;
+	if (list_has(&copy->node))
+		list_remove(&copy->node);
+}
+
+void prepared_set_closed(struct prepared_set *set, const struct statement *statement)
+{
+	struct copy *copy = find(set, statement);
+
+	if (copy != NULL && copy->state == COPY_CLOSING)
+		prepared_set_remove(set, statement);
+}
+
+void prepared_set_reopen(struct prepared_set *set, const struct statement *statement)
+{
+	struct copy *copy = find(set, statement);
+
+	if (copy == NULL || copy->state != COPY_CLOSING)
+		return;
+	copy->state = COPY_THERE;
+	use(set, copy);
+}
+
+void prepared_set_deallocate(struct prepared_set *set)
+{
+	struct map kept = { 0 };
+	struct copy *copy;
+	size_t at = 0;
+
+	while ((copy = map_walk(&set->by_id, &at)) != NULL) {
+		if (copy->state == COPY_SENT || copy->state == COPY_CLOSING)
+			map_add(&kept, copy->statement->id, copy);
+		else
+			forget(copy);
+	}
+	map_done(&set->by_id);
+	set->by_id = kept;
+}
+
+void prepared_set_spoil(struct prepared_set *set, struct statement *statement)
+{
+	struct copy *copy = make(set, statement);
+
+	copy->state = COPY_THERE;
+	copy->generation = statement->generation - 1;
+}
+
+void prepared_set_outdate(const struct prepared_set *set, struct statement *statement)
+{
+	const struct copy *copy = find(set, statement);
+
+	if (copy == NULL || copy->generation == statement->generation)
+		statement->generation++;
 }
 
 struct statement *prepared_set_surplus(const struct prepared_set *set, unsigned limit)
@@ -171,5 +299,5 @@ struct statement *prepared_set_surplus(const struct prepared_set *set, unsigned 
 
 	if (node == NULL || set->by_use.count <= limit)
 		return NULL;
-	return list_entry(node, struct prepared, node)->statement;
+	return list_entry(node, struct copy, node)->statement;
 }

@@ -273,7 +273,7 @@ static uint64_t statement_ends(const struct client *client, const char *name,
 	if (name[0] == '\0')
 		return *unnamed;
 	entry = names_find(client->names, name);
-	return entry != NULL ? ending_of(&entry->statement->verdict) : 0;
+	return entry != NULL ? ending_of(statement_verdict(entry->statement)) : 0;
 }
 
 /* One message of an extended batch; false: it was refused, the rest is dropped up to Sync. */
@@ -326,7 +326,7 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 
 static void answer_lost_batch(struct client *client)
 {
-	uint64_t ends = client->unnamed != NULL ? ending_of(&client->unnamed->verdict) : 0;
+	uint64_t ends = client->unnamed != NULL ? ending_of(statement_verdict(client->unnamed)) : 0;
 
 	while (stream_available(&client->stream) != 0) {
 		struct message message;

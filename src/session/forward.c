@@ -14,6 +14,7 @@
 #include "session/client.h"
 #include "session/measure.h"
 #include "session/names.h"
+#include "session/replies.h"
 #include "session/scan.h"
 #include "session/statements.h"
 #include "session/timeouts.h"
@@ -36,6 +37,7 @@ static void send_own_query(struct client *client, const char *sql, enum pending_
 	writer_init_text(&writer, &packet);
 	compose_query(&writer, sql);
 	forward_text(server, &packet);
+	server->unnamed = server->unnamed_lease = 0; /* a simple query drops it */
 	pending_push(&server->pending, PENDING_QUERY, PENDING_DROP, (uint8_t)mark, NULL);
 }
 
@@ -96,23 +98,21 @@ void forward_made_up(struct client *client, struct server *server)
 
 	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
-		struct name_entry *name = entry.subject;
 
 		client_send(client,
 			    entry.kind == PENDING_PARSE ? reply_parse_complete
 							: reply_close_complete,
 			    REPLY_LEN);
 		client->answered = true;
-		if (name == NULL)
-			continue;
-		name->confirmed |= entry.kind == PENDING_PARSE;
-		name_unref(name);
+		replies_done(client, server, &entry);
 	}
 }
 
 static enum step forward_query(struct client *client, uint32_t len)
 {
 	struct server *server = client_server(client);
+	bool answered;
+	enum step step;
 
 	if (client->block == BLOCK_OPEN && len <= COMMIT_TEXT_MAX) {
 		if (!forward_is_whole(client, len))
@@ -121,10 +121,12 @@ static enum step forward_query(struct client *client, uint32_t len)
 			forward_note_commit(client, stream_data(&client->stream) + MESSAGE_HEADER,
 					    len - MESSAGE_HEADER - 1);
 	}
-	if (statements_answer(client, len))
-		return STEP_NEXT;
-	server->unnamed = NULL;
+	step = statements_answer(client, len, &answered);
+	if (step != STEP_NEXT || answered)
+		return step;
 	client->in_batch = false;
+	server->batch++;
+	names_expect(client->names, NULL);
 	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
@@ -135,6 +137,7 @@ static enum step forward_sync(struct client *client, uint32_t len)
 	struct server *server = client_server(client);
 
 	server->skips = false;
+	server->batch++;
 	if (server->copy == COPY_NONE || server->copy == COPY_OUT) {
 		pending_push(&server->pending, PENDING_SYNC, PENDING_FORWARD, MARK_NONE, NULL);
 		client->in_batch = false;

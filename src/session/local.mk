@@ -12,6 +12,7 @@ libpgweir_a_SOURCES += \
 	src/session/names.c include/session/names.h \
 	src/session/relay.c include/session/relay.h \
 	src/session/replication.c include/session/replication.h \
+	src/session/replies.c include/session/replies.h \
 	src/session/request.c include/session/request.h \
 	src/session/route.c include/session/route.h \
 	src/session/scan.c include/session/scan.h \

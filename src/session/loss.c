@@ -15,8 +15,8 @@
 #include "proto/error.h"
 #include "session/client.h"
 #include "session/measure.h"
+#include "session/replies.h"
 #include "session/request.h"
-#include "session/statements.h"
 #include "session/timeouts.h"
 
 /* A request is sent anew that often at most. */
@@ -48,7 +48,7 @@ static struct owed take_owed(struct client *client, struct server *server)
 			owed.anything = true;
 			owed.syncs += pending_is_sync(entry.kind);
 		}
-		statements_undo(client, server, &entry);
+		replies_undo(client, server, &entry, false);
 	}
 	return owed;
 }
@@ -76,6 +76,7 @@ void loss_replay(struct client *client)
 	client->replays++;
 	client_pool(client)->replays++;
 	client->in_batch = false;
+	client->settles = false;
 	client->block = client->begin != NULL ? BLOCK_DEFERRED : BLOCK_NONE;
 	client->kept = NULL;
 	log_debug(client, "request is sent anew");
@@ -108,21 +109,24 @@ static bool standby_refuses(const char *sqlstate, const char *message)
 	return strstr(message, "recovery") != NULL || strstr(message, "standby") != NULL;
 }
 
-bool loss_wants_replay(struct client *client, const struct server *server, const char *sqlstate,
-		       const char *message)
+bool loss_wants_replay(struct client *client, const struct server *server,
+		       const struct error_fields *fields, bool mended)
 {
 	bool replica = server->at->host->role == ROLE_REPLICA;
 
 	if (!can_replay(client) || client->block != BLOCK_NONE || server->transaction != 'I' ||
 	    server->pending.syncs != 1)
 		return false;
-	if (replica && client->reads && standby_refuses(sqlstate, message)) {
+	if (mended)
+		return true;
+	if (!database_is_split(client->database))
+		return false;
+	if (replica && client->reads && standby_refuses(fields->sqlstate, fields->message)) {
 		client->must_write = true;
 		return true;
 	}
 	/* A host that was the primary: PostgreSQL has rolled back, the new one will take it. */
-	return !client->reads && client->replays == 0 &&
-	       strcmp(sqlstate, SQLSTATE_READ_ONLY_TX) == 0;
+	return !client->reads && client->replays == 0 && error_is(fields, SQLSTATE_READ_ONLY_TX);
 }
 
 /* ---- telling ---- */
@@ -181,6 +185,7 @@ static void forget_request(struct client *client)
 	client->begin_flags = 0;
 	measure_drop(client, client->block == BLOCK_NONE);
 	client->in_batch = false;
+	client->settles = false;
 	client->commits = false;
 	client->must_write = false;
 	client->replays = 0;

@@ -24,9 +24,8 @@
 #include "session/forward.h"
 #include "session/loss.h"
 #include "session/measure.h"
-#include "session/names.h"
+#include "session/replies.h"
 #include "session/request.h"
-#include "session/statements.h"
 #include "session/timeouts.h"
 
 /* Messages that we must see whole are not longer than this; longer errors are passed unseen. */
@@ -81,34 +80,40 @@ static enum relay take_complete(struct run *run, enum pending_kind kind)
 {
 	struct pending_entry *head = pending_head(&run->server->pending);
 	struct pending_entry entry;
-	struct name_entry *name;
 
 	if (head == NULL || head->kind != kind) {
 		break_protocol(run, "an answer that nobody asked for");
 		return RELAY_DONE;
 	}
 	entry = pending_pop(&run->server->pending);
-	name = kind == PENDING_PARSE ? entry.subject : NULL;
-	if (name != NULL) {
-		if (run->client->replaying && entry.action == PENDING_FORWARD && !name->confirmed)
-			names_remove(run->client->names, name); /* it is parsed anew */
-		else if (entry.action == PENDING_FORWARD)
-			name->confirmed = true;
-		name_unref(name);
-	}
-	if (kind == PENDING_CLOSE && entry.action == PENDING_DROP)
-		statement_unref(entry.subject);
+	replies_done(run->client, run->server, &entry);
 	return entry.action == PENDING_DROP ? RELAY_DROP : RELAY_FORWARD;
 }
 
-/* RowDescription and NoData end a Describe; in a simple query they are part of the answer. */
-static enum relay take_description(struct run *run)
+static enum relay take_parameters(struct run *run, const struct message *message)
 {
 	struct pending_entry *head = pending_head(&run->server->pending);
 
 	if (head != NULL && head->kind == PENDING_DESCRIBE)
-		pending_pop(&run->server->pending);
+		replies_parameters(head, message);
 	return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+}
+
+/*
+ * RowDescription and NoData end a Describe; in a simple query they are part of the answer.  NULL:
+ * too long to be looked at.
+ */
+static enum relay take_description(struct run *run, const struct message *message)
+{
+	struct pending_entry *head = pending_head(&run->server->pending);
+	enum relay relay = is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
+
+	if (head != NULL && head->kind == PENDING_DESCRIBE) {
+		struct pending_entry entry = pending_pop(&run->server->pending);
+
+		replies_described(run->client, run->server, &entry, message);
+	}
+	return relay;
 }
 
 /* What ended the copy mode of a command that is over. */
@@ -131,10 +136,10 @@ static enum relay take_end_of_command(struct run *run, const struct message *mes
 	    message->body[0] == 'D') {
 		enum tag tag = tag_read(message->body, message->body_len, NULL);
 
-		if (tag == TAG_DISCARD_ALL || tag == TAG_DEALLOCATE_ALL) {
-			prepared_set_clear(&server->prepared);
-			names_clear(run->client->names);
-		}
+		if (tag == TAG_DISCARD_ALL || tag == TAG_DEALLOCATE_ALL)
+			replies_deallocated_all(run->client, server);
+		else if (tag == TAG_DEALLOCATE)
+			replies_deallocated(run->client);
 	}
 	if (head != NULL && head->kind == PENDING_EXECUTE) {
 		pending_pop(&server->pending);
@@ -172,26 +177,40 @@ static enum relay take_parameter(struct run *run, const struct message *message)
 
 /* ---- errors ---- */
 
-/* After an error the server skips to Sync: what we expect in between will not come. */
+/*
+ * After an error in a batch the server skips all up to Sync, be it a Query: what we expect in
+ * between will not come.  After one in a Query it does not.
+ */
 static void skip_to_sync(struct run *run)
 {
 	struct pending *pending = &run->server->pending;
-	struct pending_entry *head;
+	struct pending_entry *head = pending_head(pending);
+	bool ran = true;
 
-	while ((head = pending_head(pending)) != NULL && !pending_is_sync(head->kind)) {
+	if (head != NULL && pending_is_sync(head->kind))
+		return;
+	for (; head != NULL && head->kind != PENDING_SYNC; head = pending_head(pending)) {
 		struct pending_entry entry = pending_pop(pending);
 
-		statements_undo(run->client, run->server, &entry);
+		replies_undo(run->client, run->server, &entry, ran);
+		ran = false;
 	}
 	run->server->skips = head == NULL;
 }
 
-static void tell_duplicate(struct run *run, const struct pending_entry *head)
+/* An error in words of the client's, or one of ours. */
+static enum relay word_error(struct run *run, const struct message *message)
 {
-	const struct name_entry *name = head->subject;
+	struct text packet = { 0 };
 
-	client_error(run->client, SQLSTATE_DUPLICATE_PSTATEMENT,
-		     "prepared statement \"%s\" already exists", name->text);
+	if (!replies_word_error(pending_head(&run->server->pending), message, &packet))
+		return RELAY_FORWARD;
+	if (!run->client->replaying) {
+		flush_run(run);
+		client_send(run->client, packet.data, (uint32_t)packet.len);
+	}
+	text_done(&packet);
+	return RELAY_REPLACED;
 }
 
 static void note_evidence(struct run *run, const struct error_fields *fields)
@@ -218,7 +237,7 @@ static enum relay take_error(struct run *run, const struct message *message)
 {
 	struct pending_entry *head = pending_head(&run->server->pending);
 	struct error_fields fields;
-	enum relay relay = RELAY_FORWARD;
+	enum relay relay;
 
 	if (!error_read(message->body, message->body_len, &fields)) {
 		break_protocol(run, "broken ErrorResponse");
@@ -239,12 +258,8 @@ static enum relay take_error(struct run *run, const struct message *message)
 	run->server->copy = COPY_NONE;
 	if (head->action == PENDING_DROP && head->kind == PENDING_QUERY)
 		return take_own_error(run, &fields);
-	if (head->kind == PENDING_PARSE && head->mark == MARK_DUPLICATE &&
-	    error_is(&fields, SQLSTATE_DUPLICATE_PSTATEMENT)) {
-		flush_run(run);
-		tell_duplicate(run, head);
-		relay = RELAY_REPLACED;
-	}
+	relay = word_error(run, message);
+	replies_note_error(run->server, head, message);
 	skip_to_sync(run);
 	if (pending_is_empty(&run->server->pending))
 		run->client->in_batch = true; /* the server waits for a Sync */
@@ -340,6 +355,8 @@ static enum relay take_ready(struct run *run, const struct message *message)
 		return end_replayed_answer(run);
 	if (entry.action == PENDING_DROP)
 		return RELAY_DROP;
+	if (entry.kind == PENDING_QUERY)
+		replies_forget_unnamed(client, server);
 	if (breaks_statement_mode(client, transaction)) {
 		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
 			     "transaction blocks not allowed in statement pooling mode");
@@ -380,9 +397,11 @@ static enum relay take_message(struct run *run, const struct message *message)
 		return take_complete(run, PENDING_BIND);
 	case MSG_CLOSE_COMPLETE:
 		return take_complete(run, PENDING_CLOSE);
+	case MSG_PARAMETER_DESCRIPTION:
+		return take_parameters(run, message);
 	case MSG_ROW_DESCRIPTION:
 	case MSG_NO_DATA:
-		return take_description(run);
+		return take_description(run, message);
 	case MSG_COMMAND_COMPLETE:
 	case MSG_EMPTY_QUERY_RESPONSE:
 	case MSG_PORTAL_SUSPENDED:
@@ -400,7 +419,6 @@ static enum relay take_message(struct run *run, const struct message *message)
 		server->copy = COPY_BOTH;
 		return RELAY_FORWARD;
 	case MSG_COPY_DONE:
-	case MSG_PARAMETER_DESCRIPTION:
 	case MSG_NOTIFICATION_RESPONSE:
 	case MSG_FUNCTION_CALL_RESPONSE:
 	case MSG_DATA_ROW:
@@ -426,19 +444,69 @@ static bool wait_for_more(struct server *server, uint32_t avail)
 	return false;
 }
 
+/* The entry that a message answers, the i-th being the next one; what it ends is counted off. */
+static const struct pending_entry *answered_by(const struct pending *pending, uint8_t type,
+					       uint32_t *i)
+{
+	const struct pending_entry *entry;
+
+	while (*i < pending->count && pending_at(pending, *i)->action == PENDING_MAKE_UP)
+		++*i;
+	if (*i == pending->count)
+		return NULL;
+	entry = pending_at(pending, *i);
+	switch (type) {
+	case MSG_PARSE_COMPLETE:
+	case MSG_BIND_COMPLETE:
+	case MSG_CLOSE_COMPLETE:
+		++*i;
+		break;
+	case MSG_ROW_DESCRIPTION:
+	case MSG_NO_DATA:
+		*i += entry->kind == PENDING_DESCRIBE;
+		break;
+	case MSG_COMMAND_COMPLETE:
+	case MSG_EMPTY_QUERY_RESPONSE:
+	case MSG_PORTAL_SUSPENDED:
+		*i += entry->kind == PENDING_EXECUTE;
+		break;
+	}
+	return entry;
+}
+
+/* Whether an error that came before anything was forwarded is kept from the client. */
+static bool is_mended(struct client *client, struct server *server,
+		      const struct pending_entry *entry, const struct message *message)
+{
+	struct error_fields fields;
+
+	return error_read(message->body, message->body_len, &fields) && !error_is_fatal(&fields) &&
+	       loss_wants_replay(client, server, &fields,
+				 entry != NULL && replies_mends(client, entry, message));
+}
+
+static bool is_fatal(const struct message *message)
+{
+	struct error_fields fields;
+
+	return error_read(message->body, message->body_len, &fields) && error_is_fatal(&fields);
+}
+
 /*
  * Whether the answer may begin to be forwarded: it may once it is known that the request will
- * not be sent anew.  Looks through all that has come, since errors tend to come early.
+ * not be sent anew.  For a split database looks through all that has come, since errors tend to
+ * come early; else only a statement that has to be prepared anew is at stake, which shows before
+ * it runs.
  */
 static bool may_begin(struct client *client, struct server *server)
 {
 	const uint8_t *data = stream_data(&server->stream);
-	uint32_t avail = stream_available(&server->stream), at = 0;
-	bool decided = false;
+	uint32_t avail = stream_available(&server->stream), at = 0, i = 0;
+	bool split = database_is_split(client->database), decided = false;
 
 	for (;;) {
+		const struct pending_entry *entry;
 		struct message message;
-		struct error_fields fields;
 
 		switch (message_find(data + at, avail - at, MESSAGE_MAX, &message)) {
 		case PEEK_OK:
@@ -449,15 +517,15 @@ static bool may_begin(struct client *client, struct server *server)
 			return true;
 		}
 		at += message.len;
+		entry = answered_by(&server->pending, message.type, &i);
 		if (message.type == MSG_ERROR_RESPONSE) {
-			if (error_read(message.body, message.body_len, &fields) &&
-			    !error_is_fatal(&fields) &&
-			    loss_wants_replay(client, server, fields.sqlstate, fields.message))
-				client->replaying = true;
-			return !error_is_fatal(&fields) || decided;
+			client->replaying = is_mended(client, server, entry, &message);
+			return decided || !is_fatal(&message);
 		}
 		if (strchr(BEFORE_ANSWER, message.type) == NULL)
 			decided = true;
+		if (decided && !split)
+			return true;
 	}
 }
 
@@ -492,7 +560,7 @@ static bool passes_unseen(uint8_t type, uint32_t len)
 static void take_unseen(struct run *run, uint8_t type)
 {
 	if (type == MSG_ROW_DESCRIPTION) {
-		take_description(run);
+		take_description(run, NULL);
 	} else if (type == MSG_ERROR_RESPONSE) {
 		run->server->copy = COPY_NONE;
 		skip_to_sync(run);
@@ -560,7 +628,7 @@ static void undo_made_up(struct client *client, struct server *server)
 	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
 
-		statements_undo(client, server, &entry);
+		replies_undo(client, server, &entry, false);
 	}
 }
 
@@ -655,7 +723,9 @@ void relay_input(struct holder *holder, struct server *server)
 		return;
 	/* A Flush may have asked for what stands at the head now: nothing more need come. */
 	forward_made_up(client, server);
-	if (was_full)
+	if (was_full || (client->settles && pending_is_empty(&server->pending))) {
+		client->settles = false;
 		client_resume(client);
+	}
 	request_finished(client);
 }

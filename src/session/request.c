@@ -67,6 +67,25 @@ static void give_back(struct client *client)
 	pool_return(server);
 }
 
+/* Length of the batch at the head of the input, if all of it is there up to its Sync; else 0. */
+static uint32_t batch_len(const struct client *client)
+{
+	const uint8_t *data = stream_data(&client->stream);
+	uint32_t avail = stream_available(&client->stream), at = 0;
+	uint32_t limit = (uint32_t)client_pool(client)->settings.route_buffer;
+	struct message message;
+
+	while (at <= limit &&
+	       message_find(data + at, avail - at, MESSAGE_MAX, &message) == PEEK_OK) {
+		at += message.len;
+		if (message.type == MSG_SYNC)
+			return at <= limit ? at : 0;
+		if (strchr("PBDEC", message.type) == NULL)
+			return 0;
+	}
+	return 0;
+}
+
 /*
  * A copy of the request, so that it can be sent to another server if this one fails early.  Not
  * up to a Flush: the client waits for the answer to that part of its batch, however little that
@@ -74,12 +93,16 @@ static void give_back(struct client *client)
  */
 static void keep_request(struct client *client, const struct request *request)
 {
+	uint32_t len = request->len;
+
 	request_forget_kept(client);
-	if (request->len == 0 || request->open || !database_is_split(client->database))
+	if (!database_is_split(client->database))
+		len = client->names != NULL ? batch_len(client) : 0;
+	if (len == 0 || request->open)
 		return;
-	client->kept = chunk_new(request->len);
-	memcpy(client->kept->data, stream_data(&client->stream), request->len);
-	client->kept->end = request->len;
+	client->kept = chunk_new(len);
+	memcpy(client->kept->data, stream_data(&client->stream), len);
+	client->kept->end = len;
 }
 
 static void count_request(struct server *server, bool reads)
@@ -90,6 +113,24 @@ static void count_request(struct server *server, bool reads)
 		server->at->host->writes++;
 }
 
+/* The first request of those that are owed. */
+static void note_first(struct client *client, const struct request *request, bool reads,
+		       bool commits)
+{
+	client->reads = reads;
+	client->commits = commits;
+	client->answered = false;
+	keep_request(client, request);
+}
+
+/* Another one: what holds for one of those under way is said of all. */
+static void note_further(struct client *client, bool reads, bool commits)
+{
+	client->reads &= reads;
+	client->commits |= commits;
+	request_forget_kept(client);
+}
+
 /* The request at the head of the input goes to the server that the client has. */
 static enum step start(struct client *client, const struct request *request, uint8_t type,
 		       uint32_t len)
@@ -97,24 +138,23 @@ static enum step start(struct client *client, const struct request *request, uin
 	struct server *server = client_server(client);
 	bool reads = request->verdict.route == ROUTE_REPLICA;
 	bool commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
+	bool first = !pending_owes_client(&server->pending);
+	enum step step;
 
 	client->canceled = false;
-	if (!pending_owes_client(&server->pending)) {
-		client->reads = reads;
-		client->commits = commits;
-		client->answered = false;
-		keep_request(client, request);
-	} else { /* what holds for one of those under way is said of all */
-		client->reads &= reads;
-		client->commits |= commits;
-		request_forget_kept(client);
-	}
+	if (first)
+		note_first(client, request, reads, commits);
 	if ((request->verdict.flags & VERDICT_SESSION) != 0 || !reads)
 		client->session_state |= keeps_session(client);
-	count_request(server, reads);
 	if (client->block == BLOCK_DEFERRED)
 		forward_begin(client);
-	return forward_message(client, type, len);
+	step = forward_message(client, type, len);
+	if (step != STEP_NEXT)
+		return step;
+	if (!first)
+		note_further(client, reads, commits);
+	count_request(server, reads);
+	return STEP_NEXT;
 }
 
 /* Not the start of a request, and there is no server to send it to: PostgreSQL's answers. */

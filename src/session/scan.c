@@ -120,12 +120,12 @@ static void use_statement(struct client *client, const char *name, bool parsed_h
 	}
 	if (statement == NULL)
 		return; /* parsed in this very request, or unknown: the server will say so */
-	take_hint(request, (enum route_choice)statement->hint);
+	take_hint(request, (enum route_choice)statement_hint(statement));
 	if (!std_strings(client) || encoding_is_unsafe(client))
 		join(request,
 		     client_classify(client, (const char *)statement->body, statement->text_len));
 	else
-		join(request, statement->verdict);
+		join(request, *statement_verdict(statement));
 }
 
 static bool read_extended(struct client *client, const struct message *message,

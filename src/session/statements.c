@@ -2,6 +2,10 @@
 /*
  * Prepared statements on their way to a server: names there are ours, so that clients share what
  * they prepare alike; what the server has is not prepared again, what it lacks is.
+ *
+ * What a batch changes (a name comes, goes, is given again) holds for the rest of that batch at
+ * once: should a message in it fail, the server skips the rest, too.  A later batch that is sent
+ * before the first one is answered cannot know, so a message that depends on it waits (settle).
  */
 #include "session/statements.h"
 
@@ -16,6 +20,7 @@
 #include "session/forward.h"
 #include "session/measure.h"
 #include "session/names.h"
+#include "session/replies.h"
 #include "session/scan.h"
 #include "session/timeouts.h"
 
@@ -26,6 +31,9 @@
 /* Names of statements in SQL are cut at 63 bytes by PostgreSQL; a DEALLOCATE is hardly longer. */
 #define NAME_TEXT_MAX 128
 #define DEALLOCATE_TEXT_MAX 192u
+
+/* A name of ours that no statement has. */
+#define NO_STATEMENT STATEMENT_PREFIX "none"
 
 static enum step refuse(struct client *client, const char *sqlstate, const char *text)
 {
@@ -62,7 +70,93 @@ static bool tracks_names(const struct client *client)
 	       (settings->pool_mode != POOL_MODE_SESSION || database_is_split(client->database));
 }
 
-/* ---- Parse ---- */
+static void push(struct client *client, enum pending_kind kind, enum pending_action action,
+		 enum pending_mark mark, void *subject)
+{
+	pending_push(&client_server(client)->pending, kind, action, (uint8_t)mark, subject);
+}
+
+/* ---- waiting until it is known what there is ---- */
+
+/*
+ * What comes next depends on replies that are owed: waits for them, and asks for them if no Sync
+ * has.  NEXT if nothing is owed.
+ */
+static enum step settle(struct client *client)
+{
+	struct server *server = client_server(client);
+	const struct pending_entry *head;
+	uint8_t packet[MESSAGE_HEADER];
+	struct writer writer;
+
+	forward_made_up(client, server);
+	if (pending_is_empty(&server->pending)) {
+		server->doubt = client->settles = false;
+		return STEP_NEXT;
+	}
+	head = pending_head(&server->pending);
+	if (client->in_batch && !client->settles) {
+		writer_init(&writer, packet, sizeof(packet));
+		compose_flush(&writer);
+		stream_send(&server->stream, packet, (uint32_t)writer.len);
+		if (head->action != PENDING_DROP)
+			request_forget_kept(client); /* replies must not be withheld */
+	}
+	client->settles = true;
+	return STEP_WAIT;
+}
+
+/* It is not known yet whether the client has this name. */
+static bool is_unsettled(const struct server *server, const struct name_entry *entry)
+{
+	return entry != NULL && (entry->state == NAME_NEW || entry->state == NAME_CLOSING) &&
+	       entry->batch != server->batch;
+}
+
+/*
+ * Finds what a name means now.  WAIT: that is not known yet; else the entry, or NULL if the client
+ * has no such name.
+ */
+static enum step find_name(struct client *client, const char *name, struct name_entry **entry)
+{
+	struct server *server = client_server(client);
+
+	if (server->doubt && settle(client) != STEP_NEXT)
+		return STEP_WAIT;
+	*entry = names_find(client->names, name);
+	if (*entry == NULL)
+		return STEP_NEXT;
+	if (is_unsettled(server, *entry))
+		return settle(client);
+	if ((*entry)->state == NAME_CLOSING)
+		*entry = NULL;
+	return STEP_NEXT;
+}
+
+/* ---- what is sent ---- */
+
+static void send_close(struct server *server, const char *name)
+{
+	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
+	struct writer writer;
+
+	writer_init(&writer, packet, sizeof(packet));
+	compose_close(&writer, 'S', name);
+	stream_send(&server->stream, packet, (uint32_t)writer.len);
+}
+
+static void send_parse(struct server *server, const char *name, const void *body, uint32_t len)
+{
+	struct text packet = { 0 };
+	struct writer writer;
+
+	writer_init_text(&writer, &packet);
+	writer_begin(&writer, MSG_PARSE);
+	writer_cstring(&writer, name);
+	writer_bytes(&writer, body, len);
+	writer_end(&writer);
+	forward_text(server, &packet);
+}
 
 /* The server may not hold more statements than the setting says. */
 static void close_surplus(struct client *client)
@@ -73,62 +167,173 @@ static void close_surplus(struct client *client)
 
 	while ((oldest = prepared_set_surplus(&server->prepared, limit)) != NULL) {
 		char name[STATEMENT_NAME_MAX];
-		struct text packet = { 0 };
-		struct writer writer;
 
 		statement_name(oldest, name);
-		writer_init_text(&writer, &packet);
-		compose_close(&writer, 'S', name);
-		forward_text(server, &packet);
-		pending_push(&server->pending, PENDING_CLOSE, PENDING_DROP, MARK_NONE,
-			     statement_ref(oldest));
-		prepared_set_remove(&server->prepared, oldest);
+		send_close(server, name);
+		push(client, PENDING_CLOSE, PENDING_DROP, MARK_SURPLUS, statement_ref(oldest));
+		prepared_set_close(&server->prepared, oldest, server->batch);
 	}
 }
 
-static void send_parse(struct server *server, const struct statement *statement, const char *name)
-{
-	struct text packet = { 0 };
-	struct writer writer;
-
-	writer_init_text(&writer, &packet);
-	writer_begin(&writer, MSG_PARSE);
-	writer_cstring(&writer, name);
-	writer_bytes(&writer, statement->body, statement->len);
-	writer_end(&writer);
-	forward_text(server, &packet);
-}
-
-/* Sends a Parse of a statement under our name; it is taken for prepared from here on. */
-static void parse_on_server(struct client *client, struct name_entry *entry,
-			    enum pending_action action, enum pending_mark mark)
+static enum prepared find_prepared(const struct client *client, const struct name_entry *entry)
 {
 	struct server *server = client_server(client);
+
+	return prepared_set_find(&server->prepared, entry->statement, server->batch);
+}
+
+/* Sends a Parse of a statement under our name. */
+static void parse_on_server(struct client *client, struct name_entry *entry,
+			    enum pending_action action)
+{
+	struct server *server = client_server(client);
+	struct statement *statement = entry->statement;
+	enum prepared before = find_prepared(client, entry);
+	enum pending_mark mark = before == PREPARED_NOT ? MARK_NONE : MARK_ANEW;
 	char name[STATEMENT_NAME_MAX];
 
-	statement_name(entry->statement, name);
-	send_parse(server, entry->statement, name);
-	pending_push(&server->pending, PENDING_PARSE, action, (uint8_t)mark, name_ref(entry));
-	prepared_set_add(&server->prepared, entry->statement);
+	statement_name(statement, name);
+	if (before == PREPARED_STALE || before == PREPARED_READY) {
+		send_close(server, name);
+		push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
+	}
+	send_parse(server, name, statement->body, statement->len);
+	push(client, PENDING_PARSE, action, mark, name_ref(entry));
+	prepared_set_add(&server->prepared, statement, server->batch);
 	client_pool(client)->stats.server_parses++;
 	close_surplus(client);
 }
 
-static void ensure_prepared(struct client *client, struct name_entry *entry)
+static enum step ensure_prepared(struct client *client, struct name_entry *entry)
 {
-	if (!prepared_set_has(&client_server(client)->prepared, entry->statement))
-		parse_on_server(client, entry, PENDING_DROP, MARK_NONE);
+	switch (find_prepared(client, entry)) {
+	case PREPARED_READY:
+		return STEP_NEXT;
+	case PREPARED_UNSURE:
+		if (settle(client) != STEP_NEXT)
+			return STEP_WAIT;
+		return ensure_prepared(client, entry);
+	case PREPARED_NOT:
+	case PREPARED_STALE:
+	case PREPARED_CLOSING:
+		break;
+	}
+	parse_on_server(client, entry, PENDING_DROP);
+	return STEP_NEXT;
+}
+
+/*
+ * An error of ours, where it belongs among the server's answers: the server is made to fail, so
+ * that it, too, takes the transaction for failed and skips the rest of the batch.
+ */
+static enum step fail_in_order(struct client *client, uint32_t len, const char *sqlstate,
+			       const char *text)
+{
+	struct server *server = client_server(client);
+	uint8_t packet[64];
+	struct writer writer;
+
+	writer_init(&writer, packet, sizeof(packet));
+	compose_bind_start(&writer, "", NO_STATEMENT, 6);
+	writer_u16(&writer, 0);
+	writer_u16(&writer, 0);
+	writer_u16(&writer, 0);
+	stream_send(&server->stream, packet, (uint32_t)writer.len);
+	push(client, PENDING_BIND, PENDING_FORWARD, MARK_OWN_ERROR, own_error_new(sqlstate, text));
+	client->pass = len;
+	client->pass_drop = true;
+	return STEP_NEXT;
+}
+
+/* ---- Parse with a name ---- */
+
+/*
+ * The name is in use.  PostgreSQL says so after it has analysed the text, so the text is parsed
+ * under a name that is certainly in use.
+ */
+static void parse_duplicate(struct client *client, struct name_entry *entry,
+			    const struct message *message, uint32_t body_at)
+{
+	static const uint8_t empty[3];
+	struct server *server = client_server(client);
+
+	send_close(server, SCRATCH_STATEMENT);
+	push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
+	send_parse(server, SCRATCH_STATEMENT, empty, sizeof(empty));
+	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
+	send_parse(server, SCRATCH_STATEMENT, message->body + body_at, message->body_len - body_at);
+	push(client, PENDING_PARSE, PENDING_FORWARD, MARK_DUPLICATE, name_ref(entry));
+}
+
+/*
+ * Whether PostgreSQL would certainly say ParseComplete to what it has.  Not in a transaction that
+ * failed, and what runs before may make it fail, or deallocate.
+ */
+static bool may_make_up(const struct server *server)
+{
+	if (!pending_owes_requests(&server->pending))
+		return server->transaction != 'E';
+	return server->pending.runs == 0 && server->transaction == 'I';
+}
+
+/* Why a client may have no more statements, NULL if it may. */
+static const char *lacks_memory(const struct client *client, uint32_t len)
+{
+	const struct settings *settings = &client_pool(client)->settings;
+	uint64_t client_limit = (uint64_t)settings->max_client_statement_memory;
+	uint64_t limit = (uint64_t)settings->max_statement_memory;
+
+	if (client_limit != 0 && names_bytes(client->names) + len > client_limit)
+		return "too many prepared statements: this client's take more than "
+		       "max_client_statement_memory";
+	if (limit != 0 && statement_bytes() + names_total_bytes() + len > limit)
+		return "too many prepared statements: all clients' take more than "
+		       "max_statement_memory";
+	return NULL;
+}
+
+/* A Parse of a new name. */
+static enum step parse_new(struct client *client, const struct parse_message *parse,
+			   const struct message *message, uint32_t body_at)
+{
+	struct server *server = client_server(client);
+	const char *why = lacks_memory(client, message->body_len);
+	struct statement *statement;
+	struct name_entry *entry;
+	enum prepared prepared;
+
+	if (why != NULL)
+		return fail_in_order(client, message->len, SQLSTATE_OUT_OF_MEMORY, why);
+	statement = statement_intern(message->body + body_at, message->body_len - body_at,
+				     parse->query_len, parse->type_count);
+	prepared = prepared_set_find(&server->prepared, statement, server->batch);
+	if (prepared == PREPARED_UNSURE ||
+	    (prepared == PREPARED_READY && pending_owes_requests(&server->pending) &&
+	     !may_make_up(server))) {
+		statement_unref(statement);
+		return settle(client) == STEP_NEXT ? parse_new(client, parse, message, body_at)
+						   : STEP_WAIT;
+	}
+	entry = names_add(client->names, parse->name, statement, server->batch);
+	statement_unref(statement);
+	if (prepared == PREPARED_READY && may_make_up(server))
+		push(client, PENDING_PARSE, PENDING_MAKE_UP, MARK_NONE, name_ref(entry));
+	else
+		parse_on_server(client, entry, PENDING_FORWARD);
+	stream_skip(&client->stream, message->len);
+	return STEP_NEXT;
 }
 
 static enum step forward_named_parse(struct client *client, uint32_t len)
 {
-	struct server *server = client_server(client);
 	struct parse_message parse;
 	struct message message;
 	struct name_entry *entry;
+	enum step step;
 
 	if (len > NAMED_PARSE_MAX)
-		return refuse(client, SQLSTATE_PROGRAM_LIMIT, "prepared statement is too large");
+		return fail_in_order(client, len, SQLSTATE_PROGRAM_LIMIT,
+				     "prepared statement is too large");
 	if (!forward_is_whole(client, len))
 		return STEP_WAIT;
 	message = message_at_head(client, MSG_PARSE, len);
@@ -136,187 +341,360 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 		return refuse_broken(client, "Parse");
 	if (client->names == NULL)
 		client->names = names_new();
-	client_pool(client)->stats.client_parses++;
-	entry = names_find(client->names, parse.name);
-	if (entry != NULL) {
-		ensure_prepared(client, entry);
-		parse_on_server(client, entry, PENDING_FORWARD, MARK_DUPLICATE);
-	} else {
-		uint32_t skip = parse.name_len + 1;
-		struct statement *statement =
-			statement_intern(message.body + skip, message.body_len - skip,
-					 parse.query_len, parse.type_count);
-
-		entry = names_add(client->names, parse.name, statement);
-		statement_unref(statement);
-		if (prepared_set_has(&server->prepared, statement))
-			pending_push(&server->pending, PENDING_PARSE, PENDING_MAKE_UP, MARK_NONE,
-				     name_ref(entry));
-		else
-			parse_on_server(client, entry, PENDING_FORWARD, MARK_NONE);
+	step = find_name(client, parse.name, &entry);
+	if (step == STEP_NEXT && entry == NULL)
+		step = parse_new(client, &parse, &message, parse.name_len + 1);
+	else if (step == STEP_NEXT && pending_owes_requests(&client_server(client)->pending))
+		step = settle(client); /* the name may be deallocated meanwhile */
+	else if (step == STEP_NEXT) {
+		parse_duplicate(client, entry, &message, parse.name_len + 1);
+		stream_skip(&client->stream, len);
 	}
-	stream_skip(&client->stream, len);
-	return STEP_NEXT;
+	client_pool(client)->stats.client_parses += step == STEP_NEXT;
+	return step;
 }
 
 /* ---- DEALLOCATE ---- */
 
 /*
- * DEALLOCATE of a name that the client gave to a statement of the protocol, as drivers say it in
- * SQL: the server does not know the name, and has the statement for others too.  The name is
- * taken from the client; false if the text is something else.
+ * The name in a DEALLOCATE of a statement of the protocol, as drivers say it in SQL: the server
+ * does not know the name, and has the statement for others too.  NULL if the text is something
+ * else.
  */
-static bool take_deallocate(struct client *client, const char *sql, uint32_t len)
+static struct name_entry *find_deallocated(const struct client *client, const char *sql,
+					   uint32_t len)
 {
 	char name[NAME_TEXT_MAX];
 	struct name_entry *entry;
 
 	if (len > DEALLOCATE_TEXT_MAX || names_count(client->names) == 0 || !tracks_names(client) ||
-	    client_server(client)->transaction == 'E' ||
-	    !deallocate_read(sql, len, name, sizeof(name)))
-		return false;
+	    !deallocate_begins(sql, len) || !deallocate_read(sql, len, name, sizeof(name)))
+		return NULL;
 	entry = names_find(client->names, name);
-	if (entry == NULL)
-		return false;
-	names_remove(client->names, entry);
-	return true;
+	return entry != NULL && entry->state != NAME_CLOSING ? entry : NULL;
 }
 
-/* As a simple query it is answered here. */
-bool statements_answer(struct client *client, uint32_t len)
+/* As a simple query it is answered here, unless the transaction has failed. */
+enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 {
 	const char *sql = (const char *)stream_data(&client->stream) + MESSAGE_HEADER;
+	struct name_entry *entry;
 	uint8_t packet[64];
 	struct writer writer;
 
+	*answered = false;
 	if (stream_available(&client->stream) < len || len <= MESSAGE_HEADER ||
-	    pending_owes_client(&client_server(client)->pending) ||
-	    !take_deallocate(client, sql, len - MESSAGE_HEADER - 1))
-		return false;
+	    !deallocate_begins(sql, len - MESSAGE_HEADER - 1) || !tracks_names(client))
+		return STEP_NEXT;
+	client_server(client)->doubt = true;
+	entry = find_deallocated(client, sql, len - MESSAGE_HEADER - 1);
+	if (entry == NULL)
+		return STEP_NEXT;
+	if (settle(client) != STEP_NEXT)
+		return STEP_WAIT;
+	if (client_server(client)->transaction == 'E')
+		return STEP_NEXT;
+	names_remove(client->names, entry);
 	writer_init(&writer, packet, sizeof(packet));
 	compose_command_complete(&writer, "DEALLOCATE");
 	compose_ready_for_query(&writer, client->block == BLOCK_OPEN ? 'T' : 'I');
 	client_send(client, packet, (uint32_t)writer.len);
 	stream_skip(&client->stream, len);
+	client->in_batch = false;
+	replies_forget_unnamed(client, client_server(client));
 	request_forget_kept(client);
 	measure_end(client, client->block == BLOCK_NONE);
 	timeouts_transaction_idle(client);
 	request_finished(client);
-	return true;
+	*answered = true;
+	return STEP_NEXT;
 }
 
 /*
  * In the extended protocol the server is given a statement that is there for this, and parses
  * the client's DEALLOCATE as one of it: so all answers are its own.
  */
-static bool parse_deallocate(struct client *client, uint32_t len)
+static void parse_deallocate(struct client *client, struct name_entry *entry)
 {
 	static uint64_t number;
+	static const uint8_t empty[3];
 	struct server *server = client_server(client);
-	struct message message = message_at_head(client, MSG_PARSE, len);
-	struct parse_message parse;
 	char name[STATEMENT_NAME_MAX], sql[64];
 	struct text packet = { 0 };
 	struct writer writer;
 
-	if (!parse_read(message.body, message.body_len, &parse) ||
-	    !take_deallocate(client, parse.query, parse.query_len))
-		return false;
 	snprintf(name, sizeof(name), "pgweir_gone_%llu", (unsigned long long)++number);
 	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
+	send_parse(server, name, empty, sizeof(empty));
+	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
 	writer_init_text(&writer, &packet);
-	compose_parse(&writer, name, "SELECT 1", 8, NULL, 0);
 	compose_parse(&writer, "", sql, strlen(sql), NULL, 0);
 	forward_text(server, &packet);
-	pending_push(&server->pending, PENDING_PARSE, PENDING_DROP, MARK_NONE, NULL);
-	pending_push(&server->pending, PENDING_PARSE, PENDING_FORWARD, MARK_NONE, NULL);
-	stream_skip(&client->stream, len);
-	return true;
+	names_expect(client->names, entry);
 }
 
-/*
- * Most drivers send Bind right behind an unnamed Parse.  Where none follows, the statement is to
- * be used in a later request, maybe on another server: then it is kept.
- */
-static bool bind_follows(const struct client *client, uint32_t len)
+/* ---- the unnamed statement ---- */
+
+/* A Parse of the unnamed statement that is ours to send. */
+static void send_unnamed(struct client *client, const struct statement *statement)
 {
-	return stream_available(&client->stream) > len &&
-	       stream_data(&client->stream)[len] == MSG_BIND;
+	const char *text = (const char *)statement->body;
+	struct name_entry *entry = find_deallocated(client, text, statement->text_len);
+
+	client_server(client)->doubt |= deallocate_begins(text, statement->text_len);
+	if (entry != NULL)
+		parse_deallocate(client, entry);
+	else
+		send_parse(client_server(client), "", statement->body, statement->len);
 }
 
-static void keep_unnamed(struct client *client, uint32_t len)
+/* The statement, so that it can be prepared again elsewhere; equal ones are not looked up. */
+static struct statement *keep_unnamed(const struct client *client, const uint8_t *body,
+				      uint32_t len, const struct parse_message *parse)
 {
-	struct message message = message_at_head(client, MSG_PARSE, len);
-	struct parse_message parse;
+	if (client->unnamed != NULL && statement_is(client->unnamed, body, len))
+		return statement_ref(client->unnamed);
+	return statement_intern(body, len, parse->query_len, parse->type_count);
+}
 
-	if (!parse_read(message.body, message.body_len, &parse))
-		return; /* the server will say so */
-	client->unnamed = statement_intern(message.body + 1, message.body_len - 1, parse.query_len,
-					   parse.type_count);
-	client_server(client)->unnamed = client->unnamed;
+/* One that is too large to be kept goes through unseen, and is there for its own lease only. */
+static bool is_looked_at(const struct client *client, uint32_t len)
+{
+	if (len <= (uint32_t)client_pool(client)->settings.route_buffer)
+		return true;
+	return tracks_names(client) && len <= NAMED_PARSE_MAX && lacks_memory(client, len) == NULL;
 }
 
 static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 {
 	struct server *server = client_server(client);
-	uint32_t limit = (uint32_t)client_pool(client)->settings.route_buffer;
+	bool seen = is_looked_at(client, len), deallocates;
+	struct statement *statement = NULL;
+	struct parse_message parse;
+	struct message message;
 
-	if (len <= limit && !forward_is_whole(client, len))
+	if (seen && !forward_is_whole(client, len))
 		return STEP_WAIT;
-	statement_unref(client->unnamed);
-	client->unnamed = NULL;
-	server->unnamed = NULL;
-	if (len <= limit && parse_deallocate(client, len))
-		return STEP_NEXT;
-	if (len <= limit) {
-		if (tracks_names(client) && !bind_follows(client, len))
-			keep_unnamed(client, len);
-		if (client->block == BLOCK_OPEN)
-			forward_note_commit(client,
-					    stream_data(&client->stream) + MESSAGE_HEADER + 1,
-					    len - MESSAGE_HEADER - 1);
+	message = message_at_head(client, MSG_PARSE, len);
+	if (!seen || !parse_read(message.body, message.body_len, &parse)) {
+		server->unnamed_batch = server->batch;
+		push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
+		return forward_whole(client, len);
 	}
-	pending_push(&server->pending, PENDING_PARSE, PENDING_FORWARD, MARK_NONE, NULL);
-	return forward_whole(client, len);
+	if (client->block == BLOCK_OPEN)
+		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
+	deallocates = tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
+	if (deallocates && settle(client) != STEP_NEXT)
+		return STEP_WAIT; /* it may mean a name that is under way */
+	names_expect(client->names, NULL);
+	if (tracks_names(client))
+		statement = keep_unnamed(client, message.body + 1, message.body_len - 1, &parse);
+	server->unnamed_batch = server->batch;
+	if (deallocates)
+		send_unnamed(client, statement);
+	push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, statement);
+	if (!deallocates)
+		return forward_whole(client, len);
+	stream_skip(&client->stream, len);
+	return STEP_NEXT;
+}
+
+/*
+ * The unnamed statement of an earlier request: the server may have another client's by now, so
+ * it is parsed again, or closed if this client has none.
+ */
+static enum step ensure_unnamed(struct client *client)
+{
+	struct server *server = client_server(client);
+	struct statement *unnamed;
+
+	if (!tracks_names(client) || server->unnamed_lease == server->leases ||
+	    server->unnamed_batch == server->batch)
+		return STEP_NEXT;
+	if (pending_owes_requests(&server->pending))
+		return settle(client);
+	unnamed = client->unnamed;
+	if (unnamed != NULL && unnamed->id == server->unnamed)
+		return STEP_NEXT;
+	server->unnamed_batch = server->batch;
+	if (unnamed == NULL) {
+		send_close(server, "");
+		push(client, PENDING_CLOSE, PENDING_DROP, MARK_UNNAMED, NULL);
+		return STEP_NEXT;
+	}
+	send_unnamed(client, unnamed);
+	push(client, PENDING_PARSE, PENDING_DROP, MARK_UNNAMED, statement_ref(unnamed));
+	return STEP_NEXT;
 }
 
 enum step statements_parse(struct client *client, uint32_t len)
 {
+	enum step step;
+
 	if (stream_available(&client->stream) <= MESSAGE_HEADER) {
 		stream_want(&client->stream, MESSAGE_HEADER + 1);
 		return STEP_WAIT;
 	}
-	client->in_batch = true;
-	if (tracks_names(client) && stream_data(&client->stream)[MESSAGE_HEADER] != '\0')
-		return forward_named_parse(client, len);
-	return forward_unnamed_parse(client, len);
+	if (!tracks_names(client) || stream_data(&client->stream)[MESSAGE_HEADER] == '\0')
+		step = forward_unnamed_parse(client, len);
+	else
+		step = forward_named_parse(client, len);
+	client->in_batch |= step == STEP_NEXT;
+	return step;
 }
 
-/* ---- Bind, Describe, Close ---- */
+/* ---- Bind ---- */
 
-/* The unnamed statement of an earlier request may be another client's by now. */
-static void ensure_unnamed(struct client *client)
+/*
+ * A name that the client has not prepared.  The server says so; but not of one that begins like
+ * ours, or the client would get at what others prepared.
+ */
+static bool is_like_ours(const char *name)
+{
+	return strncmp(name, STATEMENT_PREFIX, strlen(STATEMENT_PREFIX)) == 0;
+}
+
+static enum step deny_name(struct client *client, const char *name, uint32_t len)
+{
+	struct text text = { 0 };
+	enum step step;
+
+	text_printf(&text, "prepared statement \"%s\" does not exist", name);
+	step = fail_in_order(client, len, SQLSTATE_UNDEFINED_PSTATEMENT, text_string(&text));
+	text_done(&text);
+	return step;
+}
+
+/* The same Bind of a statement with another name. */
+static enum step rename_bind(struct client *client, const struct bind_message *bind,
+			     const char *name, uint32_t len)
+{
+	uint32_t rest = len - MESSAGE_HEADER - bind->rest_at;
+	uint8_t packet[512];
+	struct writer writer;
+	struct text text = { 0 };
+
+	if (bind->portal_len + strlen(name) + 2 + MESSAGE_HEADER <= sizeof(packet)) {
+		writer_init(&writer, packet, sizeof(packet));
+		compose_bind_start(&writer, bind->portal, name, rest);
+		stream_send(&client_server(client)->stream, packet, (uint32_t)writer.len);
+	} else {
+		writer_init_text(&writer, &text);
+		compose_bind_start(&writer, bind->portal, name, rest);
+		forward_text(client_server(client), &text);
+	}
+	stream_skip(&client->stream, MESSAGE_HEADER + bind->rest_at);
+	client->pass = rest;
+	return STEP_NEXT;
+}
+
+static enum step bind_unknown(struct client *client, const struct bind_message *bind, uint32_t len)
+{
+	if (is_like_ours(bind->statement))
+		return deny_name(client, bind->statement, len);
+	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+	return forward_whole(client, len);
+}
+
+static enum step bind_unnamed(struct client *client, uint32_t len)
+{
+	const struct statement *unnamed = client->unnamed;
+
+	if (ensure_unnamed(client) != STEP_NEXT)
+		return STEP_WAIT;
+	if (unnamed != NULL && deallocate_begins((const char *)unnamed->body, unnamed->text_len))
+		client_server(client)->doubt = true;
+	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+	return forward_whole(client, len);
+}
+
+/* The client asks for the columns itself, right behind this message. */
+static bool describe_follows(const struct client *client, uint32_t len)
+{
+	const uint8_t *next = stream_data(&client->stream) + len;
+
+	return stream_available(&client->stream) > len + MESSAGE_HEADER &&
+	       next[0] == MSG_DESCRIBE && next[MESSAGE_HEADER] == 'P';
+}
+
+/*
+ * A client that was told columns will read rows by them.  So it must not get rows of a server
+ * where the statement was prepared after they have changed: PostgreSQL's own error makes drivers
+ * prepare anew.
+ */
+static bool has_old_columns(const struct client *client, const struct name_entry *entry,
+			    uint32_t len)
+{
+	return entry->described && entry->generation != entry->statement->generation &&
+	       !describe_follows(client, len);
+}
+
+/* What a server that gets the statement only now takes its columns to be. */
+static enum step compare_columns(struct client *client, struct name_entry *entry, uint32_t len)
 {
 	struct server *server = client_server(client);
+	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
+	char name[STATEMENT_NAME_MAX];
+	struct writer writer;
 
-	if (client->unnamed == NULL || server->unnamed == client->unnamed)
-		return;
-	send_parse(server, client->unnamed, "");
-	pending_push(&server->pending, PENDING_PARSE, PENDING_DROP, MARK_NONE, NULL);
-	server->unnamed = client->unnamed;
+	if (!entry->described || describe_follows(client, len) ||
+	    find_prepared(client, entry) == PREPARED_READY)
+		return STEP_NEXT;
+	client->in_batch = true;
+	if (ensure_prepared(client, entry) != STEP_NEXT)
+		return STEP_WAIT;
+	statement_name(entry->statement, name);
+	writer_init(&writer, packet, sizeof(packet));
+	compose_describe(&writer, 'S', name);
+	stream_send(&server->stream, packet, (uint32_t)writer.len);
+	push(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
+	return settle(client);
+}
+
+static enum step bind_known(struct client *client, struct name_entry *entry,
+			    const struct bind_message *bind, uint32_t len)
+{
+	char name[STATEMENT_NAME_MAX];
+	uint64_t flags;
+
+	if (compare_columns(client, entry, len) != STEP_NEXT)
+		return STEP_WAIT;
+	if (has_old_columns(client, entry, len))
+		return fail_in_order(client, len, SQLSTATE_FEATURE_NOT_SUPPORTED,
+				     "cached plan must not change result type");
+	if (ensure_prepared(client, entry) != STEP_NEXT)
+		return STEP_WAIT;
+	entry->statement->uses++;
+	flags = statement_verdict(entry->statement)->flags;
+	client->commits |= (flags & VERDICT_COMMIT) != 0;
+	client_server(client)->doubt |= (flags & (VERDICT_DEALLOCATE | VERDICT_DISCARD)) != 0;
+	statement_name(entry->statement, name);
+	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, name_ref(entry));
+	return rename_bind(client, bind, name, len);
+}
+
+static enum step take_bind(struct client *client, const struct bind_message *bind, uint32_t len)
+{
+	struct name_entry *entry;
+
+	if (bind->statement[0] == '\0')
+		return bind_unnamed(client, len);
+	if (!tracks_names(client)) {
+		push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+		return forward_whole(client, len);
+	}
+	if (find_name(client, bind->statement, &entry) != STEP_NEXT)
+		return STEP_WAIT;
+	return entry != NULL ? bind_known(client, entry, bind, len)
+			     : bind_unknown(client, bind, len);
 }
 
 enum step statements_bind(struct client *client, uint32_t len)
 {
-	struct server *server = client_server(client);
 	uint32_t avail = stream_available(&client->stream);
-	struct name_entry *entry;
 	struct bind_message bind;
-	struct text packet = { 0 };
-	struct writer writer;
-	char name[STATEMENT_NAME_MAX];
+	enum step step;
 
-	client->in_batch = true;
 	switch (bind_read(stream_data(&client->stream) + MESSAGE_HEADER,
 			  (avail < len ? avail : len) - MESSAGE_HEADER, len - MESSAGE_HEADER,
 			  &bind)) {
@@ -330,127 +708,103 @@ enum step statements_bind(struct client *client, uint32_t len)
 	case PEEK_OK:
 		break;
 	}
-	client_pool(client)->stats.binds++;
-	entry = tracks_names(client) && bind.statement[0] != '\0'
-			? names_find(client->names, bind.statement)
-			: NULL;
-	if (entry == NULL) {
-		if (bind.statement[0] == '\0')
-			ensure_unnamed(client);
-		pending_push(&server->pending, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
-		return forward_whole(client, len);
+	step = take_bind(client, &bind, len);
+	if (step == STEP_NEXT) {
+		client->in_batch = true;
+		client_pool(client)->stats.binds++;
 	}
-	ensure_prepared(client, entry);
-	client->commits |= (entry->statement->verdict.flags & VERDICT_COMMIT) != 0;
-	statement_name(entry->statement, name);
-	writer_init_text(&writer, &packet);
-	compose_bind_start(&writer, bind.portal, name, len - MESSAGE_HEADER - bind.rest_at);
-	forward_text(server, &packet);
-	pending_push(&server->pending, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
-	stream_skip(&client->stream, MESSAGE_HEADER + bind.rest_at);
-	client->pass = len - MESSAGE_HEADER - bind.rest_at;
-	return STEP_NEXT;
+	return step;
 }
 
-static enum step forward_renamed_describe(struct client *client, struct name_entry *entry,
-					  uint32_t len)
+/* ---- Describe, Close ---- */
+
+static enum step describe_named(struct client *client, const char *target, uint32_t len)
 {
 	struct server *server = client_server(client);
+	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
 	char name[STATEMENT_NAME_MAX];
-	struct text packet = { 0 };
+	struct name_entry *entry;
 	struct writer writer;
 
-	ensure_prepared(client, entry);
+	if (find_name(client, target, &entry) != STEP_NEXT)
+		return STEP_WAIT;
+	if (entry == NULL && is_like_ours(target))
+		return deny_name(client, target, len);
+	if (entry == NULL) {
+		push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+		return forward_whole(client, len);
+	}
+	if (ensure_prepared(client, entry) != STEP_NEXT)
+		return STEP_WAIT;
 	statement_name(entry->statement, name);
-	writer_init_text(&writer, &packet);
+	writer_init(&writer, packet, sizeof(packet));
 	compose_describe(&writer, 'S', name);
-	forward_text(server, &packet);
-	pending_push(&server->pending, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+	stream_send(&server->stream, packet, (uint32_t)writer.len);
+	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, name_ref(entry));
 	stream_skip(&client->stream, len);
 	return STEP_NEXT;
 }
 
 /* A named statement stays on the server for others: only the client's name for it goes. */
-static enum step forward_renamed_close(struct client *client, const char *name, uint32_t len)
+static enum step close_named(struct client *client, const char *name, uint32_t len)
 {
-	struct name_entry *entry = names_find(client->names, name);
+	struct name_entry *entry;
 
-	pending_push(&client_server(client)->pending, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
-		     entry != NULL ? name_ref(entry) : NULL);
+	if (find_name(client, name, &entry) != STEP_NEXT)
+		return STEP_WAIT;
+	push(client, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
+	     entry != NULL ? name_ref(entry) : NULL);
 	if (entry != NULL)
-		names_remove(client->names, entry);
+		names_close(client->names, entry, client_server(client)->batch);
 	stream_skip(&client->stream, len);
 	return STEP_NEXT;
 }
 
+static enum step describe_unnamed(struct client *client, uint32_t len)
+{
+	if (ensure_unnamed(client) != STEP_NEXT)
+		return STEP_WAIT;
+	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+	return forward_whole(client, len);
+}
+
+static enum step close_unnamed(struct client *client, uint32_t len)
+{
+	client_server(client)->unnamed_batch = client_server(client)->batch;
+	push(client, PENDING_CLOSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
+	return forward_whole(client, len);
+}
+
+static enum step take_target(struct client *client, uint8_t type,
+			     const struct target_message *target, uint32_t len)
+{
+	bool unnamed = target->name[0] == '\0';
+
+	if (target->kind != 'S' || !tracks_names(client)) {
+		push(client, type == MSG_CLOSE ? PENDING_CLOSE : PENDING_DESCRIBE, PENDING_FORWARD,
+		     MARK_NONE, NULL);
+		return forward_whole(client, len);
+	}
+	if (type == MSG_CLOSE)
+		return unnamed ? close_unnamed(client, len)
+			       : close_named(client, target->name, len);
+	return unnamed ? describe_unnamed(client, len) : describe_named(client, target->name, len);
+}
+
 enum step statements_target(struct client *client, uint8_t type, uint32_t len)
 {
-	struct server *server = client_server(client);
 	struct target_message target;
 	struct message message;
+	enum step step;
 
 	if (len > NAME_MESSAGE_MAX)
 		return refuse(client, SQLSTATE_PROGRAM_LIMIT, "name is too long");
-	client->in_batch = true;
 	if (!forward_is_whole(client, len))
 		return STEP_WAIT;
 	message = message_at_head(client, type, len);
 	if (!target_read(message.body, message.body_len, &target))
 		return refuse_broken(client, type == MSG_CLOSE ? "Close" : "Describe");
-	if (target.kind == 'S' && tracks_names(client)) {
-		struct name_entry *entry =
-			target.name[0] != '\0' ? names_find(client->names, target.name) : NULL;
-
-		if (target.name[0] != '\0' && type == MSG_CLOSE)
-			return forward_renamed_close(client, target.name, len);
-		if (entry != NULL)
-			return forward_renamed_describe(client, entry, len);
-		if (target.name[0] == '\0' && type == MSG_DESCRIBE)
-			ensure_unnamed(client);
-	}
-	if (target.kind == 'S' && target.name[0] == '\0' && type == MSG_CLOSE) {
-		statement_unref(client->unnamed);
-		client->unnamed = NULL;
-	}
-	pending_push(&server->pending, type == MSG_CLOSE ? PENDING_CLOSE : PENDING_DESCRIBE,
-		     PENDING_FORWARD, MARK_NONE, NULL);
-	return forward_whole(client, len);
-}
-
-/* ---- what did not happen ---- */
-
-/* The statement is still there, on the server or under the client's name. */
-static void undo_close(struct client *client, struct server *server,
-		       const struct pending_entry *entry)
-{
-	if (entry->subject == NULL)
-		return;
-	if (entry->action == PENDING_DROP) {
-		prepared_set_add(&server->prepared, entry->subject);
-		statement_unref(entry->subject);
-	} else {
-		names_restore(client->names, entry->subject);
-		name_unref(entry->subject);
-	}
-}
-
-void statements_undo(struct client *client, struct server *server,
-		     const struct pending_entry *entry)
-{
-	struct name_entry *name = entry->subject;
-
-	if (entry->kind == PENDING_CLOSE)
-		undo_close(client, server, entry);
-	if (entry->kind != PENDING_PARSE)
-		return;
-	if (name == NULL) {
-		if (client->unnamed == server->unnamed)
-			server->unnamed = NULL;
-		return;
-	}
-	if (entry->action != PENDING_MAKE_UP && entry->mark != MARK_DUPLICATE)
-		prepared_set_remove(&server->prepared, name->statement);
-	if (!name->confirmed && entry->action != PENDING_DROP)
-		names_remove(client->names, name);
-	name_unref(name);
+	step = take_target(client, type, &target, len);
+	client->in_batch |= step == STEP_NEXT;
+	return step;
 }

@@ -217,3 +217,23 @@ bool deallocate_read(const char *sql, size_t len, char *name, size_t size)
 		lex_next(&lex, &end);
 	return end.kind == TOKEN_END && copy_value(&lex, &token, name, size);
 }
+
+bool deallocate_begins(const char *sql, size_t len)
+{
+	struct lex lex;
+	struct token token;
+
+	while (len > 0 && is_blank(*sql)) {
+		sql++;
+		len--;
+	}
+	/* Nearly all texts are told apart by their first letter. */
+	if (len == 0 || (*sql != 'd' && *sql != 'D' && *sql != '/' && *sql != '-' && *sql != ';'))
+		return false;
+	lex_init(&lex, sql, len, true);
+	do
+		lex_next(&lex, &token);
+	while (token.kind == TOKEN_SEMICOLON);
+	return token.kind == TOKEN_WORD &&
+	       (token_is(&lex, &token, "deallocate") || token_is(&lex, &token, "discard"));
+}

@@ -153,11 +153,11 @@ START_TEST(test_parse_that_never_ran_is_not_taken_for_prepared)
 	other = client_in("app");
 	says(client, "P{|insert into x values (1)} B{|} E P{s1|insert into t values (1)} S");
 	server = server_on(PRIMARY);
-	hears(server, "P{|insert into x values (1)} B{|} E P{PGWEIR_1|insert into t values (1)} S");
+	hears(server, "P{|insert into x values (1)} B{|} E P{PGWEIR_2|insert into t values (1)} S");
 	says(server, "1 2 E{42P01} Z{I}");
 	hears(client, "1 2 E{42P01} Z{I}");
 	says(other, "P{s2|insert into t values (1)} S");
-	hears(server, "P{PGWEIR_2|insert into t values (1)} S");
+	hears(server, "P{PGWEIR_3|insert into t values (1)} S");
 	says(server, "1 Z{I}");
 	hears(other, "1 Z{I}");
 }
@@ -175,8 +175,9 @@ START_TEST(test_duplicate_name_is_told_with_the_name_of_the_client)
 	hears(client, "1 Z{I}");
 	hears(server, "P{PGWEIR_1|insert into t values (1)} S");
 	says(client, "P{s1|insert into t values (2)} B{|s1} E S");
-	hears(server, "P{PGWEIR_1|insert into t values (1)} B{|PGWEIR_1} E S");
-	says(server, "E{42P05|prepared statement \"PGWEIR_1\" already exists} Z{I}");
+	hears(server, "C{S|PGWEIR_new} P{PGWEIR_new|} P{PGWEIR_new|insert into t values (2)} "
+		      "B{|PGWEIR_1} E S");
+	says(server, "3 1 E{42P05|prepared statement \"PGWEIR_new\" already exists} Z{I}");
 	hears(client, "E{42P05} Z{I}");
 	ck_assert_str_eq(link_error(client), "prepared statement \"s1\" already exists");
 	says(client, "B{|s1} E S");

@@ -28,7 +28,7 @@ static struct name_entry *add(const char *name, const char *text)
 
 	memcpy(body, text, len);
 	statement = statement_intern(body, len + 3, len, 0);
-	entry = names_add(names, name, statement);
+	entry = names_add(names, name, statement, 1);
 	statement_unref(statement);
 	return entry;
 }
@@ -54,31 +54,80 @@ START_TEST(test_entry_lives_while_it_is_referred_to)
 {
 	struct name_entry *a = name_ref(add("a", "select 1")), *b = name_ref(add("b", "select 2"));
 
+	ck_assert_uint_eq(names_total_count(), 2);
+	ck_assert_uint_gt(names_bytes(names), 2 * sizeof(struct name_entry));
 	names_remove(names, a);
 	names_remove(names, a);
-	ck_assert(!a->known);
+	ck_assert_int_eq(a->state, NAME_GONE);
 	ck_assert_str_eq(a->text, "a");
+	names_confirm(names, b);
 	names_clear(names);
-	ck_assert(!b->known);
+	ck_assert_int_eq(b->state, NAME_GONE);
 	names_remove(names, b);
+	ck_assert_uint_eq(names_bytes(names), 0);
 	ck_assert_uint_eq(statement_count(), 2);
 	name_unref(a);
 	name_unref(b);
 	ck_assert_uint_eq(statement_count(), 0);
+	ck_assert_uint_eq(names_total_bytes(), 0);
 }
 END_TEST
 
 START_TEST(test_name_that_was_not_closed_after_all_is_back)
 {
-	struct name_entry *a = name_ref(add("a", "select 1"));
+	struct name_entry *a = add("a", "select 1");
 
-	names_remove(names, a);
-	names_restore(names, a);
-	names_restore(names, a);
-	ck_assert_ptr_eq(names_find(names, "a"), a);
+	names_confirm(names, a);
+	names_close(names, a, 2);
+	ck_assert_ptr_eq(names_find(names, "a"), a); /* it is not sure yet */
+	ck_assert_int_eq(a->state, NAME_CLOSING);
+	ck_assert_uint_eq(names_count(names), 0);
+	names_reopen(names, a);
+	names_reopen(names, a);
+	ck_assert_int_eq(a->state, NAME_KNOWN);
 	ck_assert_uint_eq(names_count(names), 1);
-	name_unref(a);
+}
+END_TEST
+
+START_TEST(test_name_given_again_is_found_before_the_one_being_closed)
+{
+	struct name_entry *a = add("a", "select 1"), *b;
+
+	names_close(names, a, 1);
+	b = add("a", "select 2");
+	ck_assert_ptr_eq(names_find(names, "a"), b);
+	names_remove(names, b);
 	ck_assert_ptr_eq(names_find(names, "a"), a);
+	names_remove(names, a);
+	ck_assert_ptr_null(names_find(names, "a"));
+}
+END_TEST
+
+START_TEST(test_deallocate_all_leaves_what_is_parsed_behind_it)
+{
+	struct name_entry *a = add("a", "select 1"), *b = add("b", "select 2");
+
+	names_confirm(names, a);
+	names_clear(names);
+	ck_assert_ptr_null(names_find(names, "a"));
+	ck_assert_ptr_eq(names_find(names, "b"), b);
+	names_clear(NULL);
+}
+END_TEST
+
+START_TEST(test_deallocate_takes_the_name_that_was_expected)
+{
+	struct name_entry *a = add("a", "select 1");
+
+	names_deallocated(names);
+	names_expect(names, a);
+	names_expect(names, NULL);
+	names_deallocated(names);
+	ck_assert_ptr_eq(names_find(names, "a"), a);
+	names_expect(names, a);
+	names_deallocated(names);
+	ck_assert_ptr_null(names_find(names, "a"));
+	names_deallocated(NULL);
 }
 END_TEST
 
@@ -110,6 +159,9 @@ int main(void)
 	tcase_add_test(core, test_names_are_found_until_they_are_removed);
 	tcase_add_test(core, test_entry_lives_while_it_is_referred_to);
 	tcase_add_test(core, test_name_that_was_not_closed_after_all_is_back);
+	tcase_add_test(core, test_name_given_again_is_found_before_the_one_being_closed);
+	tcase_add_test(core, test_deallocate_all_leaves_what_is_parsed_behind_it);
+	tcase_add_test(core, test_deallocate_takes_the_name_that_was_expected);
 	tcase_add_test(core, test_many_names);
 	suite_add_tcase(suite, core);
 	runner = srunner_create(suite);

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: ISC */
+/* What the replies to messages about prepared statements make true. */
+#include "session/replies.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/compose.h"
+#include "proto/error.h"
+#include "proto/extended.h"
+#include "session/client.h"
+#include "session/forward.h"
+#include "session/names.h"
+
+struct own_error {
+	char sqlstate[6];
+	char text[];
+};
+
+void *own_error_new(const char *sqlstate, const char *text)
+{
+	size_t len = strlen(text) + 1;
+	struct own_error *error = mem_zero(sizeof(*error) + len);
+
+	memcpy(error->sqlstate, sqlstate, 5);
+	memcpy(error->text, text, len);
+	return error;
+}
+
+/* ---- done ---- */
+
+/* What the unnamed statement is now, as the client means it. */
+static void set_unnamed(struct client *client, struct server *server, struct statement *statement)
+{
+	statement_unref(client->unnamed);
+	client->unnamed = statement;
+	server->unnamed = statement != NULL ? statement->id : 0;
+	server->unnamed_lease = server->leases;
+}
+
+void replies_forget_unnamed(struct client *client, struct server *server)
+{
+	set_unnamed(client, server, NULL);
+}
+
+static void name_done(struct client *client, struct server *server,
+		      const struct pending_entry *entry)
+{
+	struct name_entry *name = entry->subject;
+
+	if (name == NULL)
+		return;
+	if (entry->kind == PENDING_CLOSE) {
+		names_remove(client->names, name);
+	} else if (entry->kind == PENDING_PARSE) {
+		if (entry->action != PENDING_MAKE_UP)
+			prepared_set_confirm(&server->prepared, name->statement);
+		if (entry->action != PENDING_DROP && client->replaying && !name->confirmed)
+			names_remove(client->names, name); /* it is parsed anew */
+		else if (entry->action != PENDING_DROP)
+			names_confirm(client->names, name);
+	}
+	name_unref(name);
+}
+
+void replies_done(struct client *client, struct server *server, const struct pending_entry *entry)
+{
+	switch ((enum pending_mark)entry->mark) {
+	case MARK_UNNAMED:
+		set_unnamed(client, server, entry->subject);
+		break;
+	case MARK_SURPLUS:
+		prepared_set_closed(&server->prepared, entry->subject);
+		statement_unref(entry->subject);
+		break;
+	case MARK_OWN_ERROR:
+		free(entry->subject);
+		break;
+	case MARK_OURS:
+		break;
+	case MARK_DUPLICATE:
+		/* The name was free after all: what the server has under it is nobody's. */
+		name_unref(entry->subject);
+		break;
+	default:
+		name_done(client, server, entry);
+	}
+}
+
+/* ---- parameters and columns ---- */
+
+void replies_parameters(struct pending_entry *entry, const struct message *message)
+{
+	if (entry->subject != NULL)
+		entry->note = (uint32_t)map_hash(message->body, message->body_len);
+}
+
+/* As PostgreSQL compares result types: names, types and modifiers, not where they come from. */
+static uint64_t hash_columns(uint64_t hash, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	uint16_t count = message->type == MSG_ROW_DESCRIPTION ? reader_u16(&reader) : 0;
+
+	for (hash = hash * 31 + count; count > 0 && !reader.bad; count--) {
+		const char *name = reader_cstring(&reader);
+
+		if (reader.bad)
+			break;
+		hash = hash * 31 + map_hash(name, strlen(name));
+		reader_bytes(&reader, 6);		    /* table and attribute */
+		hash = hash * 31 + reader_u32(&reader);	    /* type */
+		reader_u16(&reader);			    /* its size */
+		hash = hash * 31 + reader_u32(&reader) + 1; /* modifier */
+		reader_u16(&reader);			    /* format */
+	}
+	return hash | 1;
+}
+
+void replies_described(struct client *client, struct server *server,
+		       const struct pending_entry *entry, const struct message *message)
+{
+	struct name_entry *name = entry->subject;
+	struct statement *statement;
+
+	if (name == NULL)
+		return;
+	statement = name->statement;
+	if (message != NULL) {
+		uint64_t shape = hash_columns(entry->note, message);
+
+		if (statement->shape != 0 && statement->shape != shape) {
+			prepared_set_outdate(&server->prepared, statement);
+			prepared_set_add(&server->prepared, statement, server->batch);
+			prepared_set_confirm(&server->prepared, statement);
+		}
+		statement->shape = shape;
+	}
+	if (entry->action == PENDING_FORWARD && !client->replaying) {
+		name->described = true;
+		name->generation = statement->generation;
+	}
+	name_unref(name);
+}
+
+/* ---- not done ---- */
+
+static void unnamed_undone(struct client *client, struct server *server,
+			   const struct pending_entry *entry, bool ran)
+{
+	if (ran && entry->kind == PENDING_PARSE) {
+		if (entry->action == PENDING_FORWARD)
+			set_unnamed(client, server, NULL);
+		server->unnamed = 0;
+	}
+	statement_unref(entry->subject);
+}
+
+static void name_undone(struct client *client, struct server *server,
+			const struct pending_entry *entry)
+{
+	struct name_entry *name = entry->subject;
+
+	if (name == NULL)
+		return;
+	if (entry->kind == PENDING_CLOSE)
+		names_reopen(client->names, name);
+	if (entry->kind == PENDING_PARSE && entry->action != PENDING_MAKE_UP) {
+		if (entry->mark == MARK_ANEW)
+			prepared_set_spoil(&server->prepared, name->statement);
+		else
+			prepared_set_remove(&server->prepared, name->statement);
+	}
+	if (entry->kind == PENDING_PARSE && entry->action != PENDING_DROP && !name->confirmed)
+		names_remove(client->names, name);
+	name_unref(name);
+}
+
+void replies_undo(struct client *client, struct server *server, const struct pending_entry *entry,
+		  bool ran)
+{
+	switch ((enum pending_mark)entry->mark) {
+	case MARK_UNNAMED:
+		unnamed_undone(client, server, entry, ran);
+		break;
+	case MARK_SURPLUS:
+		prepared_set_reopen(&server->prepared, entry->subject);
+		statement_unref(entry->subject);
+		break;
+	case MARK_OWN_ERROR:
+		free(entry->subject);
+		break;
+	case MARK_OURS:
+		break;
+	case MARK_DUPLICATE:
+		name_unref(entry->subject);
+		break;
+	default:
+		name_undone(client, server, entry);
+	}
+}
+
+void replies_deallocated(struct client *client)
+{
+	names_deallocated(client->names);
+}
+
+void replies_deallocated_all(struct client *client, struct server *server)
+{
+	prepared_set_deallocate(&server->prepared);
+	names_clear(client->names);
+}
+
+/* ---- errors ---- */
+
+/* Of which name an entry is, if it is about one. */
+static struct name_entry *name_of(const struct pending_entry *entry)
+{
+	bool named = entry->mark == MARK_NONE || entry->mark == MARK_ANEW ||
+		     entry->mark == MARK_DUPLICATE;
+
+	return named ? entry->subject : NULL;
+}
+
+/* A field of an error, "" if it is not there. */
+static const char *error_field(const struct message *message, uint8_t wanted)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	uint8_t type;
+
+	while ((type = reader_u8(&reader)) != 0) {
+		const char *value = reader_cstring(&reader);
+
+		if (type == wanted && !reader.bad)
+			return value;
+	}
+	return "";
+}
+
+/* "cached plan must not change result type", in whatever language. */
+static bool is_outdated(const struct message *message)
+{
+	return strcmp(error_field(message, 'C'), SQLSTATE_FEATURE_NOT_SUPPORTED) == 0 &&
+	       strcmp(error_field(message, 'R'), "RevalidateCachedQuery") == 0;
+}
+
+static bool is_lost(const struct message *message)
+{
+	return strcmp(error_field(message, 'C'), SQLSTATE_UNDEFINED_PSTATEMENT) == 0;
+}
+
+static bool is_foreign(const struct pending_entry *entry, const struct message *message)
+{
+	return entry->kind == PENDING_PARSE && entry->mark != MARK_DUPLICATE &&
+	       strcmp(error_field(message, 'C'), SQLSTATE_DUPLICATE_PSTATEMENT) == 0;
+}
+
+void replies_note_error(struct server *server, struct pending_entry *entry,
+			const struct message *message)
+{
+	struct name_entry *name = name_of(entry);
+
+	if (name == NULL)
+		return;
+	if (is_foreign(entry, message)) {
+		entry->mark = MARK_ANEW; /* to be closed first */
+	} else if (entry->kind == PENDING_BIND || entry->kind == PENDING_DESCRIBE) {
+		if (is_outdated(message))
+			prepared_set_outdate(&server->prepared, name->statement);
+		else if (is_lost(message) && name->state != NAME_GONE)
+			prepared_set_spoil(&server->prepared, name->statement);
+	}
+}
+
+/* In the request that was kept, whoever binds this name asks for the columns right behind. */
+static bool asks_for_columns(const struct client *client, const char *name)
+{
+	const uint8_t *data = client->kept->data;
+	uint32_t avail = chunk_len(client->kept), at = 0;
+	struct message message, next;
+	struct bind_message bind;
+
+	for (; message_find(data + at, avail - at, MESSAGE_MAX, &message) == PEEK_OK;) {
+		at += message.len;
+		if (message.type != MSG_BIND ||
+		    bind_read(message.body, message.body_len, message.body_len, &bind) != PEEK_OK ||
+		    strcmp(bind.statement, name) != 0)
+			continue;
+		if (message_find(data + at, avail - at, MESSAGE_MAX, &next) != PEEK_OK ||
+		    next.type != MSG_DESCRIBE || next.body_len == 0 || next.body[0] != 'P')
+			return false;
+	}
+	return true;
+}
+
+bool replies_mends(const struct client *client, const struct pending_entry *entry,
+		   const struct message *message)
+{
+	const struct name_entry *name = name_of(entry);
+
+	if (name == NULL || name->state == NAME_GONE)
+		return false;
+	if (is_foreign(entry, message))
+		return true;
+	if (entry->kind != PENDING_BIND && entry->kind != PENDING_DESCRIBE)
+		return false;
+	if (is_lost(message))
+		return true;
+	return is_outdated(message) && (!name->described || entry->kind == PENDING_DESCRIBE ||
+					asks_for_columns(client, name->text));
+}
+
+/* Copies the fields with another name in the message. */
+static void write_fields(struct writer *writer, const struct message *message, const char *found,
+			 size_t found_len, const char *name)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	uint8_t type;
+
+	writer_begin(writer, MSG_ERROR_RESPONSE);
+	while ((type = reader_u8(&reader)) != 0) {
+		const char *value = reader_cstring(&reader);
+
+		writer_u8(writer, type);
+		if (found >= value && found < value + strlen(value)) {
+			writer_bytes(writer, value, (size_t)(found - value));
+			writer_bytes(writer, name, strlen(name));
+			value = found + found_len;
+		}
+		writer_cstring(writer, value);
+	}
+	writer_u8(writer, 0);
+	writer_end(writer);
+}
+
+bool replies_word_error(const struct pending_entry *entry, const struct message *message,
+			struct text *packet)
+{
+	const struct name_entry *name = name_of(entry);
+	char ours[STATEMENT_NAME_MAX] = SCRATCH_STATEMENT;
+	const char *found;
+	struct writer writer;
+
+	writer_init_text(&writer, packet);
+	if (entry->mark == MARK_OWN_ERROR) {
+		const struct own_error *error = entry->subject;
+
+		compose_error(&writer, error->sqlstate, error->text);
+		return true;
+	}
+	if (name == NULL)
+		return false;
+	if (entry->mark != MARK_DUPLICATE)
+		statement_name(name->statement, ours);
+	found = strstr(error_field(message, 'M'), ours);
+	if (found == NULL || (found[strlen(ours)] >= '0' && found[strlen(ours)] <= '9'))
+		return false;
+	write_fields(&writer, message, found, strlen(ours), name->text);
+	return true;
+}
