@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -11,8 +12,9 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import pgweir as runner  # noqa: E402
-from harness.cluster import Cluster, wait_until as wait  # noqa: E402
+from harness.cluster import Cluster, find_bin, unprivileged, wait_until as wait  # noqa: E402
 from harness.dns import NameServer  # noqa: E402
+from harness.drivers import table  # noqa: E402
 from harness.fakepg import FakePostgres  # noqa: E402
 
 
@@ -23,8 +25,22 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
+    config.addinivalue_line("markers", "all_drivers: only for scripts/test drivers")
+    config.addinivalue_line("markers", "majors: with PostgreSQL 18 too")
     if not os.access(runner.find_binary(), os.X_OK):
         raise pytest.UsageError("no %s: run scripts/build, or set PGWEIR" % runner.find_binary())
+
+
+def pytest_generate_tests(metafunc):
+    """Tests marked majors that have a real PostgreSQL run with the newest major too."""
+    if "major" in metafunc.fixturenames and metafunc.definition.get_closest_marker("majors"):
+        metafunc.parametrize("major", [None, "18"], ids=["system", "18"], indirect=True)
+
+
+@pytest.fixture
+def major(request):
+    """Which PostgreSQL the clusters of a test have; None: the system's."""
+    return getattr(request, "param", None)
 
 
 @pytest.fixture(scope="session")
@@ -49,14 +65,33 @@ class Clusters:
         self.number = itertools.count(1)
         self.shared = {}
         self.all = []
+        self.bins = {}
 
-    def make(self, replicas=2, delay_ms=0, settings=None):
-        cluster = Cluster(os.path.join(self.workdir, "c%d" % next(self.number)), settings)
+    def find_bin(self, major):
+        """Its programs, or a copy that PostgreSQL's user can reach."""
+        if major not in self.bins:
+            try:
+                found = find_bin(major)
+            except RuntimeError as error:
+                if major is None:
+                    raise
+                pytest.skip(str(error))
+            drop = unprivileged()
+            if drop and subprocess.run(["test", "-x", found + "/postgres"], **drop).returncode:
+                copy = os.path.join(self.workdir, "postgres-%s" % major)
+                shutil.copytree(os.path.dirname(found), copy, symlinks=True)
+                found = os.path.join(copy, "bin")
+            self.bins[major] = found
+        return self.bins[major]
+
+    def make(self, replicas=2, delay_ms=0, settings=None, major=None):
+        cluster = Cluster(os.path.join(self.workdir, "c%d" % next(self.number)), settings,
+                          self.find_bin(major))
         self.all.append(cluster)
         return cluster.up(replicas, delay_ms)
 
-    def get(self, replicas):
-        cluster = self.shared.get(replicas)
+    def get(self, replicas, major=None):
+        cluster = self.shared.get((replicas, major))
         if cluster:
             try:
                 if cluster.reset():
@@ -64,8 +99,8 @@ class Clusters:
             except Exception:
                 pass
             self.remove(cluster)
-        self.shared[replicas] = self.make(replicas)
-        return self.shared[replicas]
+        self.shared[replicas, major] = self.make(replicas, major=major)
+        return self.shared[replicas, major]
 
     def remove(self, cluster):
         cluster.down()
@@ -84,25 +119,25 @@ def clusters(workdir):
 
 
 @pytest.fixture
-def cluster(clusters):
+def cluster(clusters, major):
     """A primary and two replicas, shared by the tests of a worker and reset between them. A test
     may stop, kill or promote: then the next one gets a new cluster."""
-    return clusters.get(2)
+    return clusters.get(2, major)
 
 
 @pytest.fixture
-def single(clusters):
+def single(clusters, major):
     """One PostgreSQL without replicas: the primary of its cluster."""
-    return clusters.get(0).primary
+    return clusters.get(0, major).primary
 
 
 @pytest.fixture
-def new_cluster(clusters):
+def new_cluster(clusters, major):
     """new_cluster(replicas=2, delay_ms=0, settings=None): a cluster of one's own."""
     made = []
 
     def make(**arguments):
-        made.append(clusters.make(**arguments))
+        made.append(clusters.make(major=major, **arguments))
         return made[-1]
 
     yield make
@@ -202,3 +237,13 @@ def pytest_runtest_makereport(item, call):
     if report.failed and make:
         for running in make.running:
             report.sections.append(("log of pgweir", running.log()[-6000:]))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of the drivers that ran."""
+    rows = [tuple(value) for reports in terminalreporter.stats.values() for report in reports
+            for name, value in getattr(report, "user_properties", ()) if name == "driver"]
+    if rows:
+        terminalreporter.section("drivers")
+        for line in table(set(rows)):
+            terminalreporter.write_line(line)

@@ -13,6 +13,8 @@ from harness.cluster import find_bin
 from harness.helpers import backends, is_running, many
 from harness.wire import bind, execute, parse, query, sync
 
+pytestmark = pytest.mark.majors
+
 
 def sleeper(mark, seconds=30):
     return "SELECT pg_sleep(%s), '%s'" % (seconds, mark)

@@ -4,6 +4,8 @@ import pytest
 
 from harness.wire import query
 
+pytestmark = pytest.mark.majors
+
 VALUES = {
     "client_encoding": "LATIN1", "DateStyle": "German, DMY", "TimeZone": "Asia/Kathmandu",
     "IntervalStyle": "iso_8601", "standard_conforming_strings": "off",

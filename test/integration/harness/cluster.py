@@ -54,8 +54,19 @@ include_if_exists = 'harness.conf'
 """
 
 
-def find_bin():
-    """The newest PostgreSQL's folder of programs; PGBIN overrides."""
+# Where scripts/install-deps majors puts what the system does not have.
+OWN = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..", "build", "postgres"))
+
+
+def find_bin(major=None):
+    """The folder of programs of a major, or of the newest one that the system has; PG_MAJOR and
+    PGBIN override that."""
+    major = major or os.environ.get("PG_MAJOR")
+    if major:
+        for folder in ("/usr/lib/postgresql/%s/bin" % major, os.path.join(OWN, major, "bin")):
+            if os.path.exists(os.path.join(folder, "postgres")):
+                return folder
+        raise RuntimeError("no PostgreSQL %s: MAJORS=%s scripts/install-deps majors" % (major, major))
     if os.environ.get("PGBIN"):
         return os.environ["PGBIN"]
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/postgres"),
@@ -321,9 +332,9 @@ class Host:
 class Cluster:
     """A primary and replicas. cluster.primary is the host that was last made the primary."""
 
-    def __init__(self, folder, settings=None):
+    def __init__(self, folder, settings=None, bin=None):
         self.dir = os.path.abspath(folder)
-        self.bin = None
+        self.bin = bin
         self.settings = dict(settings or {})
         self.hosts = []
         self.primary = None
@@ -378,7 +389,7 @@ class Cluster:
 
     def up(self, replicas=2, delay_ms=0):
         """initdb once, copied cold for each replica, then all start at the same time."""
-        self.bin = find_bin()
+        self.bin = self.bin or find_bin()
         os.makedirs(self.dir, mode=0o755, exist_ok=True)
         if os.path.exists(os.path.join(self.dir, "cluster.json")):
             raise RuntimeError("%s already holds a cluster" % self.dir)
