@@ -20,6 +20,7 @@ enum auth_type {
 	AUTH_TYPE_PLAIN,
 	AUTH_TYPE_MD5,
 	AUTH_TYPE_SCRAM, /* scram-sha-256 */
+	AUTH_TYPE_HBA,	 /* as the line of auth_hba_file says */
 };
 
 enum pool_mode {
@@ -119,6 +120,8 @@ struct settings {
 	const char *stats_users;
 	enum auth_type auth_type;
 	const char *auth_file;
+	const char *auth_hba_file;
+	const char *auth_ident_file;
 	const char *auth_user; /* "": no auth_query is run */
 	const char *auth_query;
 	const char *auth_dbname; /* "": the client's database */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "auth/secrets.h"
+#include "auth/access.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -36,7 +36,7 @@ struct pooler {
 	struct streams streams;
 	struct resolver *resolver;
 	struct config *config; /* counted */
-	struct secrets secrets;
+	struct access access;
 	struct list databases;
 	struct list clusters;
 	struct map by_name;	     /* databases that are not removed, by the hash of their name */
@@ -102,9 +102,9 @@ void pooler_done(struct pooler *pooler);
 /* Takes over a new configuration: databases and clusters appear, change and go. */
 void pooler_reconfigure(struct pooler *pooler, struct config *config);
 
-/* Reads auth_file again if there is one; false, with an explanation: the old secrets stay. */
-bool pooler_load_secrets(struct pooler *pooler, const struct config *config, char *error,
-			 size_t size);
+/* Reads the files that say who may come in; false, with an explanation: what was known stays. */
+bool pooler_load_access(struct pooler *pooler, const struct config *config, char *error,
+			size_t size);
 
 /* The options of TCP sockets from the settings. */
 struct socket_options pooler_socket_options(const struct settings *settings);

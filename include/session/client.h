@@ -43,6 +43,9 @@ enum client_block {
 	BLOCK_LOST,	/* the server is gone: 25P02 until ROLLBACK */
 };
 
+/* No user has this number. */
+#define UID_UNKNOWN UINT32_MAX
+
 /* Where a client is: enough for logs and SHOW, in little room. */
 struct client_peer {
 	union {

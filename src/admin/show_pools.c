@@ -524,7 +524,8 @@ static bool is_user(const void *value, const void *name)
 static struct user_row *collect_users(const struct pooler *pooler, unsigned *count)
 {
 	const struct config *config = pooler->config;
-	size_t room = pooler->secrets.by_user.count + config->user_count + pooler->users.count + 1;
+	size_t room =
+		pooler->access.secrets.by_user.count + config->user_count + pooler->users.count + 1;
 	struct user_row *rows = mem_zero(room * sizeof(*rows));
 	const struct pool_user *user;
 	const struct secret *secret;
@@ -532,7 +533,7 @@ static struct user_row *collect_users(const struct pooler *pooler, unsigned *cou
 	size_t at = 0;
 
 	rows[all++].name = CONSOLE_DATABASE;
-	while ((secret = secrets_walk(&pooler->secrets, &at)) != NULL)
+	while ((secret = secrets_walk(&pooler->access.secrets, &at)) != NULL)
 		rows[all++].name = secret->user;
 	for (i = 0; i < config->user_count; i++)
 		rows[all++].name = config->users[i].name;

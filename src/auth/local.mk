@@ -1,8 +1,14 @@
 ## Sources of the layer auth.
 libpgweir_a_SOURCES += \
+	src/auth/access.c include/auth/access.h \
 	src/auth/answer.c include/auth/answer.h \
+	src/auth/file.c include/auth/file.h \
+	src/auth/hba.c include/auth/hba.h \
+	src/auth/ident.c include/auth/ident.h \
 	src/auth/md5.c include/auth/md5.h \
 	src/auth/method.c include/auth/method.h \
+	src/auth/peer.c include/auth/peer.h \
 	src/auth/scram.c include/auth/scram.h \
 	src/auth/secrets.c include/auth/secrets.h \
+	src/auth/tokens.c include/auth/tokens.h \
 	src/auth/verify.c include/auth/verify.h

@@ -2,17 +2,14 @@
 /* The users and secrets of an auth_file. */
 #include "auth/secrets.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/file.h"
 #include "auth/md5.h"
 #include "auth/scram.h"
 #include "base/mem.h"
-
-/* No list of users is longer; a wrong path (a log, a device) may be. */
-#define FILE_MAX (256u << 20)
 
 enum secret_kind secret_kind(const char *text)
 {
@@ -191,51 +188,15 @@ bool secrets_read(struct secrets *secrets, const char *data, size_t len, const c
 	return false;
 }
 
-/* The whole file; grows by doubling, and wipes what it leaves behind. */
-static char *read_file(FILE *in, size_t *len)
-{
-	size_t size = 64u << 10;
-	char *data = mem_alloc(size);
-	char *larger;
-
-	*len = 0;
-	for (;;) {
-		*len += fread(data + *len, 1, size - *len, in);
-		if (*len < size || size >= FILE_MAX)
-			return data;
-		larger = mem_alloc(size * 2);
-		memcpy(larger, data, *len);
-		mem_wipe(data, size);
-		free(data);
-		data = larger;
-		size *= 2;
-	}
-}
-
 bool secrets_load(struct secrets *secrets, const char *file, char *error, size_t size)
 {
-	FILE *in = fopen(file, "re");
-	const char *why = NULL;
 	size_t len;
-	char *data;
+	char *data = file_read(file, &len, error, size);
 	bool ok;
 
-	if (in == NULL) {
-		snprintf(error, size, "%s: %s", file, strerror(errno));
+	if (data == NULL)
 		return false;
-	}
-	/* A second copy in stdio's buffer would not be wiped. */
-	setvbuf(in, NULL, _IONBF, 0);
-	data = read_file(in, &len);
-	if (ferror(in))
-		why = strerror(errno);
-	else if (len >= FILE_MAX)
-		why = "too large";
-	fclose(in);
-	if (why != NULL)
-		snprintf(error, size, "%s: %s", file, why);
-	ok = why == NULL && secrets_read(secrets, data, len, file, error, size);
-	mem_wipe(data, len);
-	free(data);
+	ok = secrets_read(secrets, data, len, file, error, size);
+	file_free(data, len);
 	return ok;
 }

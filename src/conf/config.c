@@ -397,6 +397,8 @@ static bool check_global(struct build *build)
 	    (*settings->client_tls.key_file == '\0' || *settings->client_tls.cert_file == '\0'))
 		return refuse(build, "client_tls_sslmode needs client_tls_key_file and "
 				     "client_tls_cert_file");
+	if (*settings->auth_hba_file == '\0' && settings->auth_type == AUTH_TYPE_HBA)
+		return refuse(build, "auth_hba_file is not set, and auth_type=hba needs it");
 	return check_auth_dbname(build, settings, "");
 }
 

@@ -27,7 +27,7 @@ static const struct setting_word auth_types[] = {
 	{ "md5", AUTH_TYPE_MD5 },
 	{ "scram-sha-256", AUTH_TYPE_SCRAM },
 	{ "cert", WORD_REFUSED },
-	{ "hba", WORD_REFUSED },
+	{ "hba", AUTH_TYPE_HBA },
 	{ "pam", WORD_REFUSED },
 	{ "ldap", WORD_REFUSED },
 	{ NULL, 0 },
@@ -112,6 +112,10 @@ static const struct setting rows[] = {
   "Database whose servers run auth_query; unset is the one that the client asks for." },
 { "auth_file", KEY_STRING, FIELD(auth_file), NULL, NULL, NULL, NULL, GLOBAL, LIVE,
   "File with the names and secrets of users, a line each: `\"name\" \"secret\"`." },
+{ "auth_hba_file", KEY_STRING, FIELD(auth_hba_file), "", NULL, NULL, NULL, GLOBAL, LIVE,
+  "For `auth_type = hba`: file whose lines say who must prove what, as PostgreSQL's pg_hba.conf." },
+{ "auth_ident_file", KEY_STRING, FIELD(auth_ident_file), NULL, NULL, NULL, NULL, GLOBAL, LIVE,
+  "File with the maps that `map=` in auth_hba_file names, as PostgreSQL's pg_ident.conf." },
 { "auth_query", KEY_STRING, FIELD(auth_query),
   "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
   "FROM pg_authid WHERE rolname=$1 AND rolcanlogin", NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
@@ -366,8 +370,6 @@ static const struct missing {
 	const char *name;
 	unsigned where;
 } missing[] = {
-	{ "auth_hba_file", GLOBAL },
-	{ "auth_ident_file", GLOBAL },
 	{ "auth_ldap_options", GLOBAL },
 	{ "disable_pqexec", GLOBAL },
 	{ "job_name", GLOBAL },

@@ -153,7 +153,7 @@ static void __attribute__((noreturn)) give_up(const char *why)
 
 static struct config *load_config(const struct options *options)
 {
-	struct secrets secrets = { 0 };
+	struct access nothing = { 0 }, access = { 0 };
 	struct config_error problem;
 	struct config *config = config_load(options->path, &problem);
 	char error[ERROR_BYTES];
@@ -163,13 +163,13 @@ static struct config *load_config(const struct options *options)
 		give_up(error);
 	}
 	reload_warn(config);
-	/* The secrets are read again when the pools are made; here it is said what is wrong. */
-	if (config->settings.auth_file[0] != '\0' &&
-	    !secrets_load(&secrets, config->settings.auth_file, error, sizeof(error))) {
+	/* They are read again when the pools are made; here it is said what is wrong. */
+	if (!access_load(&access, &nothing, &config->settings, !options->check, error,
+			 sizeof(error))) {
 		config_unref(config);
 		give_up(error);
 	}
-	secrets_done(&secrets);
+	access_done(&access);
 	return config;
 }
 

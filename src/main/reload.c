@@ -35,8 +35,12 @@ void reload_warn(const struct config *config)
 	config_warn(config, on_warning, NULL);
 }
 
-/* Takes over a checked configuration; on failure it is let go and nothing has changed. */
-static bool take_over(struct program *program, struct config *config, char *error, size_t size)
+/*
+ * Takes over a checked configuration; on failure it is let go and nothing has changed.  `again`:
+ * files that it names are read even if they are the same.
+ */
+static bool take_over(struct program *program, struct config *config, bool again, char *error,
+		      size_t size)
 {
 	struct pooler *pooler = &program->pooler;
 	struct log_options old = program_log_options(program, &pooler->config->settings);
@@ -47,7 +51,8 @@ static bool take_over(struct program *program, struct config *config, char *erro
 		config_unref(config);
 		return false;
 	}
-	if (!pooler_load_secrets(pooler, config, error, size)) {
+	if ((again || access_differs(&pooler->config->settings, &config->settings)) &&
+	    !pooler_load_access(pooler, config, error, size)) {
 		log_open(&old, ignored, sizeof(ignored));
 		config_unref(config);
 		return false;
@@ -72,7 +77,7 @@ static bool reload(struct program *program, char *error, size_t size)
 	config_diff(pooler->config, config, on_difference, NULL);
 	config_carry(config, pooler->config);
 	reload_warn(config);
-	if (!take_over(program, config, error, size))
+	if (!take_over(program, config, true, error, size))
 		return false;
 	log_info(process, "reload complete");
 	return true;
@@ -98,5 +103,5 @@ bool reload_set(struct program *program, const char *key, const char *value, cha
 		config_error_format(&problem, error, size);
 		return false;
 	}
-	return take_over(program, config, error, size);
+	return take_over(program, config, false, error, size);
 }

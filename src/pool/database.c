@@ -245,7 +245,7 @@ static void open_forced_pool(struct database *database)
 	if (entry->user[0] == '\0')
 		return;
 	pool = pool_get(database, entry->user);
-	secret = secrets_find(&database->pooler->secrets, entry->user);
+	secret = secrets_find(&database->pooler->access.secrets, entry->user);
 	pool_credentials(pool,
 			 entry->password[0] != '\0' ? entry->password
 			 : secret != NULL	    ? secret->text
@@ -457,7 +457,8 @@ bool database_is_quiet(const struct database *database)
 /* Pools that log in with what the auth_file said go on with what it says now. */
 static void follow_secret(struct pool *pool, const struct secrets *fresh)
 {
-	const struct secret *before = secrets_find(&pool->database->pooler->secrets, pool->user);
+	const struct secret *before =
+		secrets_find(&pool->database->pooler->access.secrets, pool->user);
 	const struct secret *now = secrets_find(fresh, pool->user);
 
 	if (before != NULL && now != NULL && pool->secret != NULL &&
@@ -477,19 +478,16 @@ static void follow_secrets(struct pooler *pooler, const struct secrets *fresh)
 	}
 }
 
-bool pooler_load_secrets(struct pooler *pooler, const struct config *config, char *error,
-			 size_t size)
+bool pooler_load_access(struct pooler *pooler, const struct config *config, char *error,
+			size_t size)
 {
-	struct secrets fresh = { 0 };
+	struct access fresh = { 0 };
 
-	if (config->settings.auth_file[0] != '\0' &&
-	    !secrets_load(&fresh, config->settings.auth_file, error, size)) {
-		secrets_done(&fresh);
+	if (!access_load(&fresh, &pooler->access, &config->settings, false, error, size))
 		return false;
-	}
-	follow_secrets(pooler, &fresh);
-	secrets_done(&pooler->secrets);
-	pooler->secrets = fresh;
+	if (!fresh.same_secrets)
+		follow_secrets(pooler, &fresh.secrets);
+	access_replace(&pooler->access, &fresh);
 	return true;
 }
 
@@ -530,7 +528,7 @@ bool pooler_init(struct pooler *pooler, struct loop *loop, const struct stream_t
 	disuse_init(pooler);
 	parameters_setup(settings->track_extra_parameters);
 	scram_set_iterations((uint32_t)settings->scram_iterations);
-	if (!pooler_load_secrets(pooler, config, error, size))
+	if (!pooler_load_access(pooler, config, error, size))
 		return false;
 	chunk_setup(settings->pkt_buf);
 	streams_init(&pooler->streams, loop, (uint32_t)settings->high_water,
@@ -640,7 +638,7 @@ void pooler_done(struct pooler *pooler)
 	loop_end_turn(pooler->loop);
 	if (pooler->resolver != NULL)
 		resolver_free(pooler->resolver);
-	secrets_done(&pooler->secrets);
+	access_done(&pooler->access);
 	free_users(pooler);
 	map_done(&pooler->by_name);
 	disuse_done(pooler);

@@ -332,7 +332,7 @@ static struct pool *find_pool(struct database *database, const char *auth_user)
 {
 	const struct config_database *entry = database->entry;
 	struct pool *pool = pool_get(database, auth_user);
-	struct secret *secret = secrets_find(&database->pooler->secrets, auth_user);
+	struct secret *secret = secrets_find(&database->pooler->access.secrets, auth_user);
 	const char *text = secret != NULL ? secret->text : NULL;
 
 	if (entry->password[0] != '\0' &&

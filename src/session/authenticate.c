@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "auth/peer.h"
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
@@ -51,6 +52,8 @@ static enum auth_method method_of(enum auth_type type)
 		return METHOD_MD5;
 	case AUTH_TYPE_SCRAM:
 		return METHOD_SCRAM;
+	case AUTH_TYPE_HBA:
+		return METHOD_HBA;
 	}
 	return METHOD_REJECT;
 }
@@ -64,12 +67,82 @@ static bool is_local_operator(const struct client *client)
 	       (strcmp(user, "pgbouncer") == 0 || strcmp(user, "pgweir") == 0);
 }
 
-/* How this client proves who it is. */
-static enum auth_method method_for(const struct client *client)
+/* What a client has to prove. */
+struct demand {
+	enum auth_method method;
+	const char *map; /* by which its name is found; "": it is the same */
+};
+
+static struct demand demand_by_rule(const struct client *client)
 {
+	const struct client_login *login = client->login;
+	struct hba_client who = {
+		.database = login->database,
+		.user = login->user,
+		.family = client->peer.family,
+		.address = client->peer.bytes,
+		.physical = client->holder.need.replication == REPLICATION_PHYSICAL,
+	};
+	const struct hba_rule *rule = hba_match(&client->pooler->access.hba, &who);
+	struct demand demand = { METHOD_HBA, "" };
+
+	if (rule == NULL) {
+		log_info(client, "login refused: no line of auth_hba_file matches");
+		return demand;
+	}
+	log_debug(client, "line %u of auth_hba_file matches", rule->line);
+	demand.method = rule->method;
+	demand.map = rule->map;
+	return demand;
+}
+
+/* How this client proves who it is. */
+static struct demand find_demand(const struct client *client)
+{
+	struct demand demand = { METHOD_ANY, "" };
+
 	if (client->login->console && is_local_operator(client))
-		return METHOD_ANY;
-	return method_of(client->pooler->config->settings.auth_type);
+		return demand;
+	demand.method = method_of(client->pooler->config->settings.auth_type);
+	return demand.method == METHOD_HBA ? demand_by_rule(client) : demand;
+}
+
+/* The user of the process at the other end of the Unix socket may be this user. */
+static bool is_peer(const struct client *client, const char *map)
+{
+	char name[256];
+
+	return client->peer.family == AF_UNIX && client->peer.uid != UID_UNKNOWN &&
+	       peer_name(client->peer.uid, name, sizeof(name)) &&
+	       ident_allows(&client->pooler->access.ident, map, name, client->login->user);
+}
+
+/* What is known without asking the client; it is closed if that is not enough. */
+static bool meets_demand(struct client *client, const struct demand *demand)
+{
+	switch (method_ask(demand->method, SECRET_NONE)) {
+	case ASK_PEER:
+		if (is_peer(client, demand->map))
+			return true;
+		client_close(client, SQLSTATE_INVALID_AUTHORIZATION, "unix socket login rejected");
+		return false;
+	case ASK_CERTIFICATE:
+		client_close(client, SQLSTATE_INVALID_AUTHORIZATION,
+			     "certificate authentication failed");
+		return false;
+	case ASK_ELSEWHERE:
+		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
+			     "%s authentication is not supported by this build",
+			     method_name(demand->method));
+		return false;
+	case ASK_NOTHING:
+	case ASK_REFUSE:
+	case ASK_PLAIN:
+	case ASK_MD5:
+	case ASK_SCRAM:
+		break;
+	}
+	return true;
 }
 
 static bool enters_console(struct client *client)
@@ -89,7 +162,8 @@ static bool enters_console(struct client *client)
 /* ---- its secret ---- */
 
 /* Asks the client as the method says; `secret` NULL: there is no such user, which it is not told. */
-static void ask_client(struct client *client, const char *secret, struct scram_secret *derived)
+static void ask_client(struct client *client, const struct demand *demand, const char *secret,
+		       struct scram_secret *derived)
 {
 	struct client_login *login = client->login;
 	struct text packet = { 0 };
@@ -97,8 +171,7 @@ static void ask_client(struct client *client, const char *secret, struct scram_s
 	enum auth_step step;
 
 	writer_init_text(&writer, &packet);
-	step = verify_begin(&login->verify, method_for(client), login->user, secret, derived,
-			    &writer);
+	step = verify_begin(&login->verify, demand->method, login->user, secret, derived, &writer);
 	auth_step(client, step, &packet);
 }
 
@@ -106,6 +179,7 @@ static void ask_client(struct client *client, const char *secret, struct scram_s
 static void take_found(struct client *client, const struct auth_query *query)
 {
 	struct client_login *login = client->login;
+	struct demand demand;
 
 	if (strcmp(login->user, query->user) != 0) {
 		log_info(client, "auth_query: the user is %s", query->user);
@@ -113,13 +187,16 @@ static void take_found(struct client *client, const struct auth_query *query)
 		if (enters_console(client) && client->state == CLIENT_CLOSED)
 			return; /* the other name had the right, this one has not */
 	}
+	demand = find_demand(client);
 	/* A secret that is NULL is one that nothing satisfies. */
-	ask_client(client, query->secret != NULL ? query->secret : "", NULL);
+	if (meets_demand(client, &demand))
+		ask_client(client, &demand, query->secret != NULL ? query->secret : "", NULL);
 }
 
 static void on_looked_up(struct client *client)
 {
 	struct auth_query *query = client->login->query;
+	struct demand demand;
 
 	client->login->query = NULL;
 	switch ((enum auth_query_outcome)query->outcome) {
@@ -127,7 +204,9 @@ static void on_looked_up(struct client *client)
 		take_found(client, query);
 		break;
 	case AUTH_QUERY_NOBODY:
-		ask_client(client, NULL, NULL);
+		demand = find_demand(client);
+		if (meets_demand(client, &demand))
+			ask_client(client, &demand, NULL, NULL);
 		break;
 	case AUTH_QUERY_FAILED:
 		client_close(client, query->sqlstate, "%s", query->text);
@@ -191,7 +270,8 @@ static bool needs_secret(enum auth_method method)
 void authenticate_begin(struct client *client)
 {
 	struct client_login *login = client->login;
-	struct secret *secret = secrets_find(&client->pooler->secrets, login->user);
+	struct secret *secret = secrets_find(&client->pooler->access.secrets, login->user);
+	struct demand demand;
 
 	if (client->pooler->config->settings.log_connections)
 		log_info(client, "login attempt: db=%s user=%s tls=no replication=%s",
@@ -205,10 +285,13 @@ void authenticate_begin(struct client *client)
 	}
 	if (enters_console(client) && client->state == CLIENT_CLOSED)
 		return;
+	demand = find_demand(client);
+	if (!meets_demand(client, &demand))
+		return;
 	if (secret != NULL)
-		ask_client(client, secret->text, secret_derived(secret));
-	else if (!needs_secret(method_for(client)) || !look_up(client))
-		ask_client(client, NULL, NULL);
+		ask_client(client, &demand, secret->text, secret_derived(secret));
+	else if (!needs_secret(demand.method) || !look_up(client))
+		ask_client(client, &demand, NULL, NULL);
 }
 
 void authenticate_input(struct client *client)

@@ -409,9 +409,11 @@ static void take_peer(struct client_peer *to, int fd, const struct addr *peer,
 	} else if (local->sa.sa_family == AF_INET6) {
 		memcpy(to->bytes, &peer->in6.sin6_addr, 16);
 		to->port = addr_port(peer);
-	} else if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0) {
-		to->uid = (uint32_t)credentials.uid;
-		to->pid = (uint32_t)credentials.pid;
+	} else {
+		bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) == 0;
+
+		to->uid = known ? (uint32_t)credentials.uid : UID_UNKNOWN;
+		to->pid = known ? (uint32_t)credentials.pid : 0;
 	}
 }
 

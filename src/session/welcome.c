@@ -69,7 +69,7 @@ static void hand_credentials(struct client *client, struct pool *pool)
 	const char *text = verify->secret;
 
 	if (entry->user[0] != '\0') {
-		struct secret *secret = secrets_find(&client->pooler->secrets, pool->user);
+		struct secret *secret = secrets_find(&client->pooler->access.secrets, pool->user);
 
 		text = secret != NULL ? secret->text : NULL;
 		pool_credentials(pool, entry->password[0] != '\0' ? entry->password : text, NULL);

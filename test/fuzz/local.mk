@@ -5,3 +5,4 @@ fuzz_targets += message
 fuzz_targets += startup
 fuzz_targets += scram
 fuzz_targets += settings
+fuzz_targets += hba

@@ -585,8 +585,8 @@ void play_begin_with(const struct play_options *options)
 	loop_init(&loop);
 	ck_assert_msg(pooler_init(&pooler, &loop, &play_transport, config, error, sizeof(error)),
 		      "%s", error);
-	ck_assert(secrets_set(&pooler.secrets, "alice", "a"));
-	ck_assert(secrets_set(&pooler.secrets, "bob", "b"));
+	ck_assert(secrets_set(&pooler.access.secrets, "alice", "a"));
+	ck_assert(secrets_set(&pooler.access.secrets, "bob", "b"));
 	clients_init(&pooler);
 	begun = true;
 	all_fresh(); /* who is the primary is known once every host was heard of */
