@@ -55,9 +55,11 @@ void login_forget(struct client *client)
 	client->login = NULL;
 }
 
+/* The console has no settings of its own: whatever a driver sends is fine. */
 static bool is_ignored(const struct client *client, const char *name)
 {
-	return text_list_has(client->pooler->config->settings.ignore_startup_parameters, name);
+	return client->login->console ||
+	       text_list_has(client->pooler->config->settings.ignore_startup_parameters, name);
 }
 
 /* pgweir.route=... in the startup packet's options. */
@@ -231,7 +233,10 @@ static void take_login(struct client *client, const struct startup *startup)
 	const char *at = startup->params, *name, *value;
 	struct client_login *login = client->login;
 
+	const char *database = startup_find(startup, "database");
+
 	login->minor = startup_minor(startup);
+	login->console = database != NULL && config_name_is_console(database);
 	if (!take_replication(client, startup))
 		return;
 	while (client->state != CLIENT_CLOSED && startup_next(startup, &at, &name, &value)) {

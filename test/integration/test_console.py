@@ -349,6 +349,12 @@ def test_lag_in_binary_is_the_same_number(pgweir, cluster, wait_until):
     assert all(0 <= lag < 10 and lag.as_tuple().exponent == -3 for lag in lags)
 
 
+def test_what_drivers_ask_for_at_login_is_harmless(weir):
+    with console(weir, params={"extra_float_digits": "2", "search_path": "x", "lc_monetary": "C",
+                               "options": "-c geqo=off -c statement_timeout=5s -B 5"}) as session:
+        assert session.query("SHOW VERSION").rows
+
+
 @pytest.mark.parametrize("sql", [
     "SET extra_float_digits = 3", "SET application_name = 'PostgreSQL JDBC Driver'",
     "SET DateStyle TO 'ISO'", "SET SESSION client_encoding = 'UTF8'", "SET TimeZone TO 'UTC'",
