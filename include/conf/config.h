@@ -83,6 +83,21 @@ struct config_user {
 	unsigned order;
 };
 
+/* An entry of [peers]: another process that gives out cancel keys at the same address. */
+struct config_peer {
+	const char *name; /* the id, in plain digits */
+	unsigned id;
+	const char *host;
+	int port;
+	int pool_size; /* cancel requests that travel to it at a time; 0: without bound */
+
+	struct settings settings; /* no key of theirs may stand here */
+	struct config_mask set;
+	const char *file;
+	unsigned line;
+	unsigned order;
+};
+
 /*
  * A whole configuration: checked, merged, not changed once made; counted, the last to let go
  * frees it.  The arrays are in order of name.
@@ -96,6 +111,8 @@ struct config {
 	unsigned cluster_count;
 	struct config_user *users;
 	unsigned user_count;
+	struct config_peer *peers;
+	unsigned peer_count;
 
 	struct config_database *fallback; /* the entry "*", or NULL */
 	struct config_mask set;
@@ -145,6 +162,9 @@ const struct config_user *config_user_find(const struct config *config, const ch
 
 /* The name under which the console is listed and logged, whichever was connected to. */
 #define CONSOLE_DATABASE "pgbouncer"
+
+/* The peer of an id, NULL if there is none. */
+const struct config_peer *config_peer_find(const struct config *config, unsigned id);
 
 /* Names of the console; no database can have them. */
 bool config_name_is_console(const char *name);

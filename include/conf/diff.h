@@ -11,6 +11,7 @@ enum config_kind {
 	CONFIG_CLUSTER,
 	CONFIG_DATABASE,
 	CONFIG_USER,
+	CONFIG_PEER,
 };
 
 enum config_change {
@@ -37,7 +38,7 @@ struct config_difference {
 };
 
 /*
- * Calls on_difference for each setting, cluster, database and user that is not the same.  An
+ * Calls on_difference for each setting, cluster, database, user and peer that is not the same.  An
  * entry counts as changed by what it says itself; what it inherits shows in the cluster or
  * setting it comes from.  With RECONNECT servers of a database are closed once they are free; for
  * a cluster it means that its hosts differ.  Clusters come before databases; the fallback's name

@@ -8,8 +8,8 @@
 #include "conf/config.h"
 
 /*
- * The keys that only entries of [databases] and [clusters] have, as rows over struct
- * config_database and struct config_cluster.  They stand beside the rows of struct settings.
+ * The keys that only entries of [databases], [clusters] and [peers] have, as rows over struct
+ * config_database, config_cluster and config_peer.  They stand beside the rows of struct settings.
  */
 unsigned entry_count(enum setting_where where);
 const struct setting *entry_row(enum setting_where where, unsigned i);

@@ -99,6 +99,7 @@ struct settings {
 	const char *user;
 	const char *pidfile;
 	bool so_reuseport;
+	int peer_id; /* 0: no peers */
 	enum io_batch io_batch;
 	const char *conffile; /* what the next reload reads; "" the same again */
 
@@ -174,6 +175,7 @@ struct settings {
 	size_t max_statement_memory; /* 0: any */
 	int max_prepared_statements; /* 0: off */
 	size_t max_packet_size;
+	bool disable_pqexec;
 	size_t high_water;
 	bool tcp_keepalive;
 	int tcp_keepcnt;
@@ -225,6 +227,7 @@ enum setting_where {
 	/* There 0 means that it is not set, as in PgBouncer. */
 	DATABASE_ZERO_INHERITS = 1 << 5,
 	USER_ZERO_INHERITS = 1 << 6,
+	IN_PEER = 1 << 7,
 };
 
 /* What a change applies to. */

@@ -90,6 +90,7 @@ struct server {
 	bool checked;	     /* answered its check, and was not leased since */
 	bool used;	     /* has run a client's request since its last reset */
 	bool pass_drop;	     /* what goes through unseen is dropped */
+	bool waits;	     /* canceling: not begun, too many others are under way */
 };
 
 /* Names of the states for SHOW and logs. */
@@ -112,9 +113,16 @@ struct server *server_connect_for(struct pool_host *at, struct holder *holder);
 
 /*
  * Begins a connection that cancels what `target` runs now; `canceled` is called when that is
- * through or given up.  NULL if it could not begin.
+ * through or given up.  NULL if it could not begin.  Servers and those that carry cancels are no
+ * more than twice the pool's size: beyond that it waits, up to cancel_wait_timeout.
  */
 struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who);
+
+/* Lets those go that have waited long enough; the pool's task calls it. */
+void server_open_cancels(struct pool_host *at);
+
+/* A server is given back: cancels of what it ran that have not even begun come to nothing. */
+void server_drop_waiting_cancels(struct server *target);
 
 /*
  * Closes: stops the stream, tells its holder (lost) if it has one, leaves all lists, frees itself

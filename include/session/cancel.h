@@ -9,15 +9,6 @@ struct client;
 
 /* Cancel requests: found by the key that we gave out, passed on to the server that works now. */
 
-/* Gives the client a key of client->cancel_key_len bytes and a number, and makes them known. */
-void cancel_register(struct client *client);
-
-/* The client's key. */
-const uint8_t *cancel_key(const struct client *client);
-
-/* The key is not valid any more; allowed without one. */
-void cancel_forget(struct client *client);
-
 /*
  * `client` is the connection of a CancelRequest.  It is closed without an answer, as PostgreSQL
  * does, when the request was passed on or came to nothing.
@@ -34,6 +25,9 @@ void cancel_set_elsewhere(bool (*pass)(void *arg, const struct client *client, u
 
 /* What was passed on for the client with this id is done; it may have left meanwhile. */
 void cancel_done_elsewhere(uint64_t id);
+
+/* Whether its request waits until others are through (SHOW: waiting_cancel_req). */
+bool cancel_waits(const struct client *client);
 
 /* The connection of a cancel request ended first. */
 void cancel_client_left(struct client *client);

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "pool/database.h"
 #include "proto/error.h"
-#include "session/cancel.h"
+#include "session/keys.h"
 #include "session/client.h"
 
 /* The longest message that an operator may send. */
@@ -84,12 +84,12 @@ static void greet(struct client *client)
 	size_t i;
 
 	client->cancel_key_len = CANCEL_KEY_SHORT;
-	cancel_register(client);
+	keys_give(client);
 	writer_init_text(&writer, &packet);
 	compose_authentication_ok(&writer);
 	for (i = 0; i < sizeof(parameters) / sizeof(parameters[0]); i++)
 		compose_parameter_status(&writer, parameters[i][0], parameters[i][1]);
-	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
+	compose_backend_key_data(&writer, client->cancel_pid, key_of(client),
 				 client->cancel_key_len);
 	compose_ready_for_query(&writer, 'I');
 	send_text(client, &packet);

@@ -9,6 +9,7 @@
 #include "admin/show.h"
 #include "pool/database.h"
 #include "pool/pool.h"
+#include "session/cancel.h"
 #include "session/client.h"
 #include "session/login.h"
 #include "session/names.h"
@@ -108,7 +109,8 @@ static const char *client_state(const struct client *client, bool prefixed)
 	case CLIENT_CONSOLE:
 		return prefixed ? "active" : "idle"; /* SHOW SOCKETS does not tell them apart */
 	case CLIENT_CANCEL:
-		return client->carrier != NULL && shown_server(client->carrier) == SHOWN_NEW
+		return cancel_waits(client) || (client->carrier != NULL &&
+						shown_server(client->carrier) == SHOWN_NEW)
 			       ? "waiting_cancel_req"
 			       : "active_cancel_req";
 	case CLIENT_CLOSED:
@@ -364,6 +366,8 @@ static void walk_pool_servers(struct show *show, const struct pool *pool, unsign
 				continue;
 			list_for_each(&at->servers[state], node, after) {
 				row.server = list_entry(node, struct server, node);
+				if (row.server->waits)
+					continue;
 				find_addresses(&row);
 				show->row(show, &row);
 			}

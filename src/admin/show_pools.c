@@ -11,6 +11,7 @@
 #include "pool/pool.h"
 #include "pool/queue.h"
 #include "session/client.h"
+#include "session/peer.h"
 
 static unsigned console_clients(void)
 {
@@ -364,6 +365,10 @@ static void count_server(struct pool_row *row, const struct server *server)
 	};
 	enum shown_server state = shown_server(server);
 
+	if (server->waits) { /* it has no connection yet */
+		row->counts[POOL_CANCELS_WAITING]++;
+		return;
+	}
 	row->counts[columns[state]]++;
 	if (server->state == SERVER_CANCELING)
 		row->counts[state == SHOWN_NEW ? POOL_CANCELS_WAITING : POOL_CANCELS_SENT]++;
@@ -585,33 +590,68 @@ static const struct show_column user_columns[] = {
 };
 const struct show_table show_users = SHOW_TABLE(user_columns, walk_users);
 
-/* ---- what we have not: the tables are there for scripts that read them ---- */
+/* ---- PEERS and PEER_POOLS ---- */
 
-static void no_value(struct cell *cell, const struct show_column *column, const void *row)
+enum {
+	PEER_ID,
+	PEER_HOST,
+	PEER_PORT,
+	PEER_POOL_SIZE,
+	PEER_WAITING_CANCELS,
+	PEER_SENT,
+	PEER_CONNECTING,
+};
+
+static void peer_value(struct cell *cell, const struct show_column *column, const void *row)
 {
-	(void)column;
-	(void)row;
-	cell_null(cell);
+	const struct config_peer *peer = row;
+	struct peer_counts counts = peer_counts(peer->id);
+
+	switch (column->arg) {
+	case PEER_ID:
+		cell_integer(cell, peer->id);
+		break;
+	case PEER_HOST:
+		cell_text(cell, peer->host);
+		break;
+	case PEER_PORT:
+		cell_integer(cell, peer->port);
+		break;
+	case PEER_POOL_SIZE:
+		cell_integer(cell, peer->pool_size);
+		break;
+	case PEER_WAITING_CANCELS:
+		cell_integer(cell, (int64_t)counts.waiting + counts.connecting);
+		break;
+	case PEER_SENT:
+		cell_integer(cell, counts.sent);
+		break;
+	case PEER_CONNECTING:
+		cell_integer(cell, counts.connecting);
+	}
 }
 
-static void walk_nothing(struct show *show)
+static void walk_peers(struct show *show)
 {
-	(void)show;
+	const struct config *config = show->pooler->config;
+
+	for (unsigned i = 0; i < config->peer_count; i++)
+		show->row(show, &config->peers[i]);
 }
 
 static const struct show_column peer_columns[] = {
-	{ "peer_id", OID_INT4, no_value, 0 },
-	{ "host", OID_TEXT, no_value, 0 },
-	{ "port", OID_INT4, no_value, 0 },
-	{ "pool_size", OID_INT4, no_value, 0 },
+	{ "peer_id", OID_INT4, peer_value, PEER_ID },
+	{ "host", OID_TEXT, peer_value, PEER_HOST },
+	{ "port", OID_INT4, peer_value, PEER_PORT },
+	{ "pool_size", OID_INT4, peer_value, PEER_POOL_SIZE },
 };
-const struct show_table show_peers = SHOW_TABLE(peer_columns, walk_nothing);
+const struct show_table show_peers = SHOW_TABLE(peer_columns, walk_peers);
 
 static const struct show_column peer_pool_columns[] = {
-	{ "peer_id", OID_INT4, no_value, 0 },
-	{ "cl_active_cancel_req", OID_INT4, no_value, 0 },
-	{ "cl_waiting_cancel_req", OID_INT4, no_value, 0 },
-	{ "sv_active_cancel", OID_INT4, no_value, 0 },
-	{ "sv_login", OID_INT4, no_value, 0 },
+	{ "peer_id", OID_INT4, peer_value, PEER_ID },
+	{ "cl_active_cancel_req", OID_INT4, peer_value, PEER_SENT },
+	{ "cl_waiting_cancel_req", OID_INT4, peer_value, PEER_WAITING_CANCELS },
+	{ "sv_active_cancel", OID_INT4, peer_value, PEER_SENT },
+	{ "sv_login", OID_INT4, peer_value, PEER_CONNECTING },
 };
-const struct show_table show_peer_pools = SHOW_TABLE(peer_pool_columns, walk_nothing);
+const struct show_table show_peer_pools = SHOW_TABLE(peer_pool_columns, walk_peers);

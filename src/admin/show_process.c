@@ -191,9 +191,9 @@ static void walk_lists(struct show *show)
 
 	show_number(show, "databases", pooler->databases.count + 1);
 	show_number(show, "users", show_count_users(pooler));
-	show_number(show, "peers", 0);
+	show_number(show, "peers", show->pooler->config->peer_count);
 	show_number(show, "pools", count_pools(pooler) + 1);
-	show_number(show, "peer_pools", 0);
+	show_number(show, "peer_pools", show->pooler->config->peer_count);
 	show_number(show, "free_clients", count_free("client"));
 	show_number(show, "used_clients", clients_count());
 	show_number(show, "login_clients", logins);

@@ -26,6 +26,7 @@
 
 #define DATABASE_NAME_MAX 63
 #define USER_NAME_MAX 127
+#define PEER_ID_MAX 65535
 
 /* What a builder is at, so that helpers can say where something is wrong. */
 struct build {
@@ -240,6 +241,33 @@ static bool add_user(struct build *build, const struct assignment *at)
 	return read_pairs(build, &target, at->value);
 }
 
+/* PgBouncer takes ids up to 65535 here, since that is what a cancel key has room for. */
+static bool add_peer(struct build *build, const struct assignment *at)
+{
+	struct config *config = build->config;
+	struct config_peer *peer;
+	struct target target;
+	char *end, name[24];
+	unsigned long id = strtoul(at->name, &end, 10);
+
+	if (!isdigit((unsigned char)at->name[0]) || *end != '\0' || id < 1 || id > PEER_ID_MAX)
+		return refuse(build, "the name of a peer is its peer_id, 1 .. %d, not \"%.40s\"",
+			      PEER_ID_MAX, at->name);
+	snprintf(name, sizeof(name), "%lu", id);
+	peer = add_entry((void **)&config->peers, &config->peer_count, sizeof(*peer));
+	peer->name = source_string(config->source, name);
+	peer->id = (unsigned)id;
+	peer->file = at->file;
+	peer->line = at->line;
+	entry_init(IN_PEER, peer);
+	target = (struct target){ IN_PEER, at->name, peer, &peer->settings, &peer->set };
+	if (!read_pairs(build, &target, at->value))
+		return false;
+	if (*peer->host == '\0')
+		return refuse(build, "peer %s: host is missing", name);
+	return true;
+}
+
 static bool apply(struct build *build, const struct assignment *at)
 {
 	build->file = at->file;
@@ -255,7 +283,7 @@ static bool apply(struct build *build, const struct assignment *at)
 	case SECTION_USERS:
 		return add_user(build, at);
 	case SECTION_PEERS:
-		return refuse(build, "[peers] is not supported by this version of pgweir");
+		return add_peer(build, at);
 	case SECTION_RESET:
 		reset_global(build->config);
 		return true;
@@ -279,6 +307,14 @@ static int compare_databases(const void *a, const void *b)
 static int compare_clusters(const void *a, const void *b)
 {
 	const struct config_cluster *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : x->order < y->order ? -1 : 1;
+}
+
+static int compare_peers(const void *a, const void *b)
+{
+	const struct config_peer *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
 
 	return order != 0 ? order : x->order < y->order ? -1 : 1;
@@ -511,6 +547,9 @@ static bool check(struct build *build)
 	for (i = 0; i < config->database_count; i++)
 		if (!check_database(build, &config->databases[i]))
 			return false;
+	for (i = 0; i < config->peer_count; i++)
+		if (config->peers[i].pool_size == 0)
+			config->peers[i].pool_size = config->settings.default_pool_size;
 	return config->fallback == NULL || check_database(build, config->fallback);
 }
 
@@ -535,6 +574,7 @@ static struct config *build_config(const char *path, struct config_source *sourc
 		SORT_ENTRIES(config->databases, config->database_count, compare_databases);
 		SORT_ENTRIES(config->clusters, config->cluster_count, compare_clusters);
 		SORT_ENTRIES(config->users, config->user_count, compare_users);
+		SORT_ENTRIES(config->peers, config->peer_count, compare_peers);
 		part_fallback(config);
 		ok = check(&build);
 	}
@@ -583,6 +623,7 @@ void config_unref(struct config *config)
 	free(config->databases);
 	free(config->clusters);
 	free(config->users);
+	free(config->peers);
 	free(config);
 }
 
@@ -654,6 +695,14 @@ usec_t config_user_time(const struct config *config, const struct config_databas
 		settings = &entry->settings;
 	memcpy(&time, (const char *)settings + row->offset, sizeof(time));
 	return time;
+}
+
+const struct config_peer *config_peer_find(const struct config *config, unsigned id)
+{
+	for (unsigned i = 0; i < config->peer_count; i++)
+		if (config->peers[i].id == id)
+			return &config->peers[i];
+	return NULL;
 }
 
 bool config_name_is_console(const char *name)

@@ -172,6 +172,7 @@ void config_diff(const struct config *before, const struct config *after,
 		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, before->fallback,
 		      before->fallback != NULL),
 		SHELF(CONFIG_USER, IN_USER, config_user, before->users, before->user_count),
+		SHELF(CONFIG_PEER, IN_PEER, config_peer, before->peers, before->peer_count),
 	};
 	const struct shelf new[] = {
 		SHELF(CONFIG_CLUSTER, IN_CLUSTER, config_cluster, after->clusters,
@@ -181,6 +182,7 @@ void config_diff(const struct config *before, const struct config *after,
 		SHELF(CONFIG_DATABASE, IN_DATABASE, config_database, after->fallback,
 		      after->fallback != NULL),
 		SHELF(CONFIG_USER, IN_USER, config_user, after->users, after->user_count),
+		SHELF(CONFIG_PEER, IN_PEER, config_peer, after->peers, after->peer_count),
 	};
 	size_t i;
 
@@ -192,7 +194,7 @@ void config_diff(const struct config *before, const struct config *after,
 
 void config_difference_format(const struct config_difference *difference, char *buffer, size_t size)
 {
-	static const char *const kinds[] = { "setting", "cluster", "database", "user" };
+	static const char *const kinds[] = { "setting", "cluster", "database", "user", "peer" };
 	static const char *const changes[] = { "added", "removed", "changed" };
 	static const char *const effects[] = { "", " (for new connections)", " (servers reconnect)",
 					       " (needs a restart: not applied)" };

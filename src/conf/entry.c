@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The tables of keys that only entries of [databases] and [clusters] have. */
+/* The tables of keys that only entries of [databases], [clusters] and [peers] have. */
 #include "conf/entry.h"
 
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #define IN_DB(name) offsetof(struct config_database, name)
 #define IN_CL(name) offsetof(struct config_cluster, name)
+#define IN_PR(name) offsetof(struct config_peer, name)
 
 static const struct setting_word load_balances[] = {
 	{ "round-robin", LOAD_BALANCE_ROUND_ROBIN },
@@ -65,21 +66,50 @@ static const struct setting cluster_rows[] = {
 { "monitor_user", KEY_STRING, IN_CL(monitor_user), "", NULL, NULL, NULL, IN_CLUSTER, LIVE,
   "User of the monitor; it needs the rights of pg_monitor." },
 };
+
+static const struct setting peer_rows[] = {
+{ "host", KEY_STRING, IN_PR(host), "", NULL, NULL, NULL, IN_PEER, LIVE,
+  "Name, address, `/folder` or `@abstract` where the other process listens." },
+{ "pool_size", KEY_INT, IN_PR(pool_size), "0", "0", NULL, NULL, IN_PEER, LIVE,
+  "Cancel requests on their way to it at a time; 0 is `default_pool_size`." },
+{ "port", KEY_INT, IN_PR(port), "6432", "1", "65535", NULL, IN_PEER, LIVE, "Its port." },
+};
 /* clang-format on */
 
 #define DATABASE_ROWS (sizeof(database_rows) / sizeof(database_rows[0]))
 #define CLUSTER_ROWS (sizeof(cluster_rows) / sizeof(cluster_rows[0]))
+#define PEER_ROWS (sizeof(peer_rows) / sizeof(peer_rows[0]))
+
+static const struct shelf {
+	enum setting_where where;
+	const struct setting *rows;
+	unsigned count;
+} shelves[] = {
+	{ IN_DATABASE, database_rows, DATABASE_ROWS },
+	{ IN_CLUSTER, cluster_rows, CLUSTER_ROWS },
+	{ IN_PEER, peer_rows, PEER_ROWS },
+};
+
+static const struct shelf *shelf_of(enum setting_where where)
+{
+	static const struct shelf none;
+
+	for (size_t i = 0; i < sizeof(shelves) / sizeof(shelves[0]); i++)
+		if (shelves[i].where == where)
+			return &shelves[i];
+	return &none;
+}
 
 unsigned entry_count(enum setting_where where)
 {
-	return where == IN_DATABASE ? DATABASE_ROWS : where == IN_CLUSTER ? CLUSTER_ROWS : 0;
+	return shelf_of(where)->count;
 }
 
 const struct setting *entry_row(enum setting_where where, unsigned i)
 {
-	if (i >= entry_count(where))
-		return NULL;
-	return where == IN_DATABASE ? &database_rows[i] : &cluster_rows[i];
+	const struct shelf *shelf = shelf_of(where);
+
+	return i < shelf->count ? &shelf->rows[i] : NULL;
 }
 
 const struct setting *entry_find(const char *key, enum setting_where where, bool *own,

@@ -78,4 +78,5 @@ void settings_print_manual(FILE *out)
 		print_row(settings_row(i), true, out);
 	print_entries("`[databases]`", IN_DATABASE, out);
 	print_entries("`[clusters]`", IN_CLUSTER, out);
+	print_entries("`[peers]`", IN_PEER, out);
 }

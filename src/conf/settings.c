@@ -156,6 +156,8 @@ static const struct setting rows[] = {
 { "default_pool_size", KEY_INT, FIELD(default_pool_size), "20", "0", NULL, NULL, GLOBAL, LIVE,
   "Servers for one user and database, per host for a database with a cluster; 0 is without limit. "
   "Entries of databases and users say `pool_size`." },
+{ "disable_pqexec", KEY_BOOL, FIELD(disable_pqexec), "0", NULL, NULL, NULL, GLOBAL, RESTART,
+  "Refuse simple queries: only the extended protocol, in which a text is one statement." },
 { "dns_max_ttl", KEY_TIME, FIELD(dns_max_ttl), "15s", "0", NULL, NULL, GLOBAL, LIVE,
   "How long the addresses of a name are kept." },
 { "dns_nxdomain_ttl", KEY_TIME, FIELD(dns_nxdomain_ttl), "15s", "0", NULL, NULL, GLOBAL, LIVE,
@@ -229,6 +231,9 @@ static const struct setting rows[] = {
   "A probe without an answer after this has failed." },
 { "no_replica", KEY_WORD, FIELD(no_replica), "primary", NULL, NULL, no_replicas, SPLIT, LIVE,
   "What a read does when no replica fits: go to the primary, wait, or fail." },
+{ "peer_id", KEY_INT, FIELD(peer_id), "0", "0", "16383", NULL, GLOBAL, LIVE,
+  "The number of this process among those that clients reach at one address; cancel requests for the "
+  "others go to `[peers]`. 0 is alone." },
 { "pidfile", KEY_STRING, FIELD(pidfile), "", NULL, NULL, NULL, GLOBAL, RESTART,
   "File for the number of the process; -d needs it." },
 { "pkt_buf", KEY_SIZE, FIELD(pkt_buf), "16kB", "1kB", "1MB", NULL, GLOBAL, RESTART,
@@ -371,9 +376,7 @@ static const struct missing {
 	unsigned where;
 } missing[] = {
 	{ "auth_ldap_options", GLOBAL },
-	{ "disable_pqexec", GLOBAL },
 	{ "job_name", GLOBAL },
-	{ "peer_id", GLOBAL },
 	{ "service_name", GLOBAL },
 };
 
@@ -411,6 +414,8 @@ static const char *where_text(enum setting_where where)
 		return "a cluster";
 	case IN_HOST:
 		return "a host";
+	case IN_PEER:
+		return "a peer";
 	case DATABASE_ZERO_INHERITS:
 	case USER_ZERO_INHERITS:
 		break;

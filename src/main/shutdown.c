@@ -16,6 +16,7 @@
 #include "main/service.h"
 #include "proto/error.h"
 #include "session/client.h"
+#include "session/peer.h"
 
 #define CHECK_SECONDS 0.02
 #define FAREWELL "server shutting down"
@@ -128,6 +129,7 @@ void shutdown_finish(struct program *program)
 	listeners_done(&program->listeners);
 	operate_close_clients(SQLSTATE_ADMIN_SHUTDOWN, FAREWELL);
 	loop_end_turn(&program->loop);
+	peers_done();
 	stats_done();
 	console_done();
 	pooler_done(&program->pooler);

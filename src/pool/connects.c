@@ -247,6 +247,6 @@ void connects_failed(struct server *server, const char *sqlstate, const char *te
 	if (database_is_split(pool->database) || another ||
 	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
 		return;
-	remember_failure(pool, SQLSTATE_CONNECTION_FAILURE, text);
-	queue_refuse_all(pool, SQLSTATE_CONNECTION_FAILURE, pool->failure);
+	remember_failure(pool, sqlstate, text);
+	queue_refuse_all(pool, sqlstate, pool->failure);
 }

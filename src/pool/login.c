@@ -148,7 +148,7 @@ static void take_key(struct server *server, const struct message *message)
 
 	server->pid = reader_u32(&reader);
 	server->key_len = (uint32_t)reader_left(&reader);
-	if (reader.bad || server->key_len > CANCEL_KEY_MAX) {
+	if (reader.bad || server->key_len < CANCEL_KEY_SHORT || server->key_len > CANCEL_KEY_MAX) {
 		break_login(server, "broken BackendKeyData");
 		return;
 	}

@@ -560,6 +560,8 @@ void pool_return(struct server *server)
 
 	assert(pending_is_empty(&server->pending) && server->transaction == 'I');
 	pool_detach(server);
+	if (server->cancels != 0)
+		server_drop_waiting_cancels(server);
 	if (why != NULL)
 		server_close(server, why);
 	else if (server->cancels != 0)
@@ -592,6 +594,8 @@ static void serve(struct task *task)
 {
 	struct pool *pool = list_entry(task, struct pool, serve);
 
+	list_for_each(&pool->hosts, node, after)
+		server_open_cancels(list_entry(node, struct pool_host, node));
 	if (!may_lease(pool))
 		return;
 	refresh_hosts(pool);

@@ -122,6 +122,7 @@ static void orphan_cancels(struct server *server)
 {
 	if (server->cancels == 0)
 		return;
+	server_drop_waiting_cancels(server);
 	list_for_each(&server->at->servers[SERVER_CANCELING], node, after) {
 		struct server *carrier = list_entry(node, struct server, node);
 
@@ -162,7 +163,7 @@ void server_close(struct server *server, const char *why)
 	stream_finish(&server->stream);
 	orphan_cancels(server);
 	if (carries_cancel) {
-		server->at->host->connections--;
+		server->at->host->connections -= !server->waits;
 		end_cancel(server);
 	} else {
 		count_connection(server, -1);
@@ -515,24 +516,82 @@ struct server *server_connect(struct pool_host *at)
 	return server_connect_for(at, NULL);
 }
 
-struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who)
+static unsigned count_waiting(const struct pool_host *at)
 {
-	struct server *server = server_new(target->at, SERVER_CANCELING);
-	struct settings *settings = &target->pool->settings;
+	unsigned count = 0;
+
+	list_for_each(&at->servers[SERVER_CANCELING], node, after)
+		count += list_entry(node, struct server, node)->waits;
+	return count;
+}
+
+static bool may_carry(const struct pool_host *at)
+{
+	const struct settings *settings = &at->pool->settings;
+	unsigned travelling = at->servers[SERVER_CANCELING].count - count_waiting(at);
+	unsigned limit = (unsigned)settings->default_pool_size * 2;
+
+	return limit == 0 || travelling == 0 || travelling + pool_host_servers(at) < limit;
+}
+
+static bool begin_cancel(struct server *server)
+{
 	char why[160];
 
 	/* Of several addresses only one has the query. */
-	if (!begin_connect(server, &target->address, why, sizeof(why))) {
+	server->waits = !begin_connect(server, &server->target->address, why, sizeof(why));
+	if (server->waits)
 		log_warn(server, "cancel request: %s", why);
+	else
+		server->at->host->connections++;
+	return !server->waits;
+}
+
+void server_open_cancels(struct pool_host *at)
+{
+	list_for_each(&at->servers[SERVER_CANCELING], node, after) {
+		struct server *server = list_entry(node, struct server, node);
+
+		if (!server->waits)
+			continue;
+		if (!may_carry(at))
+			return;
+		if (!begin_cancel(server))
+			server_close(server, "cancel request: connect failed");
+	}
+}
+
+void server_drop_waiting_cancels(struct server *target)
+{
+	list_for_each(&target->at->servers[SERVER_CANCELING], node, after) {
+		struct server *server = list_entry(node, struct server, node);
+
+		if (server->target == target && server->waits)
+			server_close(server, "nothing to cancel any more");
+	}
+}
+
+struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who)
+{
+	struct settings *settings = &target->pool->settings;
+	bool waits = !may_carry(target->at);
+	struct server *server;
+
+	if (target->key_len == 0) {
+		log_warn(target, "cancel request: the server gave no key");
+		return NULL;
+	}
+	server = server_new(target->at, SERVER_CANCELING);
+	server->target = target;
+	server->waits = waits;
+	if (!waits && !begin_cancel(server)) {
 		remove_unborn(server);
 		return NULL;
 	}
-	server->target = target;
 	server->canceled = canceled;
 	server->who = who;
 	server->lease_number = target->leases;
 	target->cancels++;
-	target->at->host->connections++;
 	if (settings->cancel_wait_timeout > 0)
 		deadline_set(&target->pool->connects, &server->deadline,
 			     clock_now() + settings->cancel_wait_timeout);

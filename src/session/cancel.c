@@ -2,108 +2,13 @@
 /* Cancel requests. */
 #include "session/cancel.h"
 
-#include <openssl/crypto.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
-
 #include "base/log.h"
-#include "base/mem.h"
 #include "pool/queue.h"
+#include "proto/cancel_key.h"
 #include "proto/error.h"
 #include "session/client.h"
-
-/*
- * Clients by the lower part of their number, which is the index here; the upper part is random.
- * Free places are found by going on from the last one.
- */
-#define PID_BITS 20
-struct place {
-	struct client *client; /* NULL: free */
-};
-static struct place *places;
-static uint32_t place_count;
-static uint32_t place_last;
-
-/* The kernel's randomness, not the TLS library's, which would take megabytes for it. */
-static void fill_random(void *buffer, size_t len)
-{
-	if (getrandom(buffer, len, 0) != (ssize_t)len)
-		abort(); /* so few bytes cannot fail once the kernel is up */
-}
-
-/* A free place: one of the next, or any, or a new one. */
-static uint32_t find_place(void)
-{
-	for (uint32_t i = 0; i < place_count; i++) {
-		place_last = (place_last + 1) % place_count;
-		if (places[place_last].client == NULL)
-			return place_last;
-	}
-	place_last = place_count;
-	place_count += place_count < 256 ? 64 : place_count / 4;
-	places = mem_grow(places, place_count * sizeof(struct place));
-	memset(places + place_last, 0, (place_count - place_last) * sizeof(struct place));
-	return place_last;
-}
-
-/* The number that stands for a process id: positive. */
-static uint32_t new_pid(uint32_t place)
-{
-	uint32_t pid;
-
-	do {
-		fill_random(&pid, sizeof(pid));
-		pid = (pid & 0x7fffffff & ~((1u << PID_BITS) - 1)) | place;
-	} while (pid == 0);
-	return pid;
-}
-
-static struct client *find_by_pid(uint32_t pid)
-{
-	uint32_t place = pid & ((1u << PID_BITS) - 1);
-	struct client *client = place < place_count ? places[place].client : NULL;
-
-	return client != NULL && client->cancel_pid == pid ? client : NULL;
-}
-
-const uint8_t *cancel_key(const struct client *client)
-{
-	return client->long_key != NULL ? client->long_key : client->short_key;
-}
-
-void cancel_register(struct client *client)
-{
-	uint32_t place;
-
-	if (client->cancel_key_len > CANCEL_KEY_SHORT)
-		client->long_key = mem_alloc(client->cancel_key_len);
-	fill_random(client->long_key != NULL ? client->long_key : client->short_key,
-		    client->cancel_key_len);
-	place = find_place();
-	client->cancel_pid = new_pid(place);
-	places[place].client = client;
-}
-
-void cancel_forget(struct client *client)
-{
-	if (client->cancel_pid != 0) {
-		places[client->cancel_pid & ((1u << PID_BITS) - 1)].client = NULL;
-		client->cancel_pid = 0;
-	}
-	free(client->long_key);
-	client->long_key = NULL;
-}
-
-static struct client *find_target(uint32_t pid, const uint8_t *key, uint32_t key_len)
-{
-	struct client *target = find_by_pid(pid);
-
-	if (target == NULL || target->cancel_key_len != key_len ||
-	    CRYPTO_memcmp(cancel_key(target), key, key_len) != 0)
-		return NULL;
-	return target;
-}
+#include "session/keys.h"
+#include "session/peer.h"
 
 static void on_canceled(void *who)
 {
@@ -150,12 +55,16 @@ void cancel_done_elsewhere(uint64_t id)
 
 void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint32_t key_len)
 {
-	struct client *target = find_target(pid, key, key_len);
+	struct cancel_key whole;
+	struct client *target;
 
+	cancel_key_set(&whole, pid, key, key_len);
+	target = keys_find(&whole);
 	client_become(client, CLIENT_CANCEL, "cancel request");
 	if (target == NULL) {
-		if (elsewhere.pass == NULL ||
-		    !elsewhere.pass(elsewhere.arg, client, pid, key, key_len))
+		if (!peer_pass(client->pooler, client->id, &whole) &&
+		    (elsewhere.pass == NULL ||
+		     !elsewhere.pass(elsewhere.arg, client, pid, key, key_len)))
 			client_drop(client, "cancel request for nobody");
 		return;
 	}
@@ -171,6 +80,13 @@ void cancel_begin(struct client *client, uint32_t pid, const uint8_t *key, uint3
 		return;
 	}
 	client_drop(client, "cancel request came to nothing");
+}
+
+bool cancel_waits(const struct client *client)
+{
+	if (client->state != CLIENT_CANCEL)
+		return false;
+	return client->carrier != NULL ? client->carrier->waits : peer_waits(client->id);
 }
 
 void cancel_client_left(struct client *client)

@@ -15,6 +15,8 @@
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "session/cancel.h"
+#include "session/keys.h"
+#include "session/peer.h"
 #include "session/login.h"
 #include "session/loss.h"
 #include "session/names.h"
@@ -79,6 +81,7 @@ void clients_init(struct pooler *pooler)
 		list_init(&states[i]);
 	slab_init(&slab, "client", sizeof(struct client));
 	timeouts_init(pooler);
+	peers_init(pooler);
 	pooler->close_clients = clients_close_database;
 }
 
@@ -226,7 +229,7 @@ static void end(struct client *client, const char *why)
 			 (int)((clock_now() - client->connected_at) / USEC_PER_SEC));
 	if (client->state == CLIENT_CONSOLE)
 		console->end(client);
-	cancel_forget(client);
+	keys_take_back(client);
 	if (client->state == CLIENT_CANCEL && client->carrier != NULL)
 		client->carrier->canceled = NULL;
 	leave_pool(client);

@@ -6,10 +6,12 @@ libpgweir_a_SOURCES += \
 	src/session/cancel.c include/session/cancel.h \
 	src/session/client.c include/session/client.h \
 	src/session/forward.c include/session/forward.h \
+	src/session/keys.c include/session/keys.h \
 	src/session/login.c include/session/login.h \
 	src/session/loss.c include/session/loss.h \
 	src/session/measure.c include/session/measure.h \
 	src/session/names.c include/session/names.h \
+	src/session/peer.c include/session/peer.h \
 	src/session/relay.c include/session/relay.h \
 	src/session/replication.c include/session/replication.h \
 	src/session/replies.c include/session/replies.h \

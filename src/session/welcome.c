@@ -6,7 +6,7 @@
 
 #include "proto/compose.h"
 #include "proto/error.h"
-#include "session/cancel.h"
+#include "session/keys.h"
 #include "session/client.h"
 #include "session/login.h"
 #include "session/replication.h"
@@ -159,7 +159,7 @@ static const char *shown_value(struct client *client, const struct greeting_para
 static void make_key(struct client *client)
 {
 	client->cancel_key_len = client->login->minor >= 2 ? CANCEL_KEY_LONG : CANCEL_KEY_SHORT;
-	cancel_register(client);
+	keys_give(client);
 }
 
 static void greet(struct client *client, const struct greeting *greeting, enum client_state state)
@@ -175,7 +175,7 @@ static void greet(struct client *client, const struct greeting *greeting, enum c
 	for (unsigned i = 0; i < greeting->count; i++)
 		compose_parameter_status(&writer, greeting->parameters[i].name,
 					 shown_value(client, &greeting->parameters[i]));
-	compose_backend_key_data(&writer, client->cancel_pid, cancel_key(client),
+	compose_backend_key_data(&writer, client->cancel_pid, key_of(client),
 				 client->cancel_key_len);
 	if (message[0] != '\0')
 		compose_notice(&writer, message);

@@ -10,7 +10,8 @@ import pytest
 
 from harness import wire
 from harness.cluster import find_bin
-from harness.helpers import backends, is_running, many
+from harness.fakepg import PARAMETERS, authentication, key_data, parameter, ready
+from harness.helpers import backends, is_running, many, refusal
 from harness.wire import bind, execute, parse, query, sync
 
 pytestmark = pytest.mark.majors
@@ -245,3 +246,97 @@ def test_a_cancel_that_cannot_reach_the_host_harms_nobody(pgweir, fake_postgres,
         release.set()
         assert client.recv_ready().error is None
         assert client.value("SELECT 1") == "1"
+
+
+def test_no_more_cancels_travel_than_twice_the_pool_has_room_for(pgweir, fake_postgres, wait_until):
+    """The others wait, and come to nothing once the query is over."""
+    finish, close = threading.Event(), threading.Event()
+
+    def script(server):
+        try:
+            server.accept()
+        except wire.Closed:
+            close.wait(20)
+            raise
+        for found in server.messages():
+            if found.body.startswith(b"SLOW"):
+                finish.wait(20)
+            server.answer(found)
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"default_pool_size": 1})
+
+    def pool():
+        found = next(row for row in weir.admin("SHOW POOLS") if row["database"] == "app")
+        return [int(found[name]) for name in ("sv_active", "sv_active_cancel", "cl_active_cancel_req",
+                                              "cl_waiting_cancel_req", "sv_being_canceled", "sv_idle")]
+
+    with weir.connect() as client:
+        client.send(query("SLOW"))
+        wait_until(lambda: fake.received("Q"))
+        threads = [threading.Thread(target=client.cancel) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: pool() == [1, 1, 1, 3, 0, 0])
+        finish.set()
+        assert client.recv_ready().error is None
+        wait_until(lambda: pool() == [0, 1, 1, 0, 1, 0])
+        assert len(fake.cancels) == 1
+        close.set()
+        for thread in threads:
+            thread.join()
+        wait_until(lambda: pool() == [0, 0, 0, 0, 0, 1])
+        assert client.value("SELECT 1") == "1"
+
+
+def test_a_cancel_that_waits_is_given_up_after_cancel_wait_timeout(pgweir, fake_postgres, wait_until):
+    finish = threading.Event()
+
+    def script(server):
+        try:
+            server.accept()
+        except wire.Closed:
+            finish.wait(20)
+            raise
+        for found in server.messages():
+            if found.body.startswith(b"SLOW"):
+                finish.wait(20)
+            server.answer(found)
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"default_pool_size": 1, "cancel_wait_timeout": "300ms"})
+    with weir.connect() as client:
+        client.send(query("SLOW"))
+        wait_until(lambda: fake.received("Q"))
+        threads = [threading.Thread(target=client.cancel) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        finish.set()
+        assert client.recv_ready().error is None
+        assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("key", [b"", b"abc", None], ids=["empty", "3 bytes", "no key at all"])
+def test_a_server_without_a_good_key_is_refused_or_not_cancelled(pgweir, fake_postgres, wait_until, key):
+    def script(server):
+        server.read_startup()
+        parts = [authentication()] + [parameter(*item) for item in PARAMETERS.items()]
+        server.send(*parts, *([key_data(1, key)] if key is not None else []), ready())
+        for found in server.messages():
+            if not found.body.startswith(b"SLOW"):
+                server.answer(found)
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}})
+    if key is not None:
+        assert refusal(weir).sqlstate == "08P01"
+        return
+    with weir.connect() as client:
+        client.send(query("SLOW"))
+        wait_until(lambda: fake.received("Q"))
+        client.cancel()
+        assert weir.is_running()

@@ -201,7 +201,7 @@ START_TEST(test_connect_query_that_fails_is_not_tried_again_at_once)
 	says(client, "start{alice|plain}");
 	says(server_on(PRIMARY), "E{42601} Z{I}");
 	ck_assert(host_is_silent(PRIMARY));
-	hears(client, "F{08006} EOF");
+	hears(client, "F{42601} EOF");
 }
 END_TEST
 

@@ -35,6 +35,36 @@ static void check_refused(const char *text, unsigned line, const char *part)
 	ck_assert_uint_eq(error.line, line);
 }
 
+START_TEST(test_peers_are_known_by_id)
+{
+	struct config *config = load_good(HEAD "default_pool_size=7\n[peers]\n"
+					       "2 = host=/tmp/b port=7000\n"
+					       "01 = host=a pool_size=3\n1 = host=c\n");
+	const struct config_peer *peer = config_peer_find(config, 1);
+
+	ck_assert_uint_eq(config->peer_count, 2);
+	ck_assert_str_eq(peer->host, "c");
+	ck_assert_int_eq(peer->port, 6432);
+	ck_assert_int_eq(peer->pool_size, 7);
+	peer = config_peer_find(config, 2);
+	ck_assert_str_eq(peer->host, "/tmp/b");
+	ck_assert_int_eq(peer->port, 7000);
+	ck_assert_ptr_null(config_peer_find(config, 3));
+	config_unref(config);
+}
+END_TEST
+
+START_TEST(test_peers_that_make_no_sense_are_refused)
+{
+	check_refused(HEAD "[peers]\n0 = host=a\n", 4, "1 .. 65535");
+	check_refused(HEAD "[peers]\n65536 = host=a\n", 4, "1 .. 65535");
+	check_refused(HEAD "[peers]\nx = host=a\n", 4, "1 .. 65535");
+	check_refused(HEAD "[peers]\n1 = port=5\n", 4, "host is missing");
+	check_refused(HEAD "[peers]\n1 = host=a dbname=b\n", 4, "unknown setting");
+	check_refused(HEAD "[peers]\n1 = host=a pool_mode=session\n", 4, "a peer");
+}
+END_TEST
+
 START_TEST(test_both_names_of_the_section_mean_the_same)
 {
 	struct config *config = load_good("[pgbouncer]\nauth_type=any\nlisten_port = 1\n"
@@ -141,7 +171,7 @@ START_TEST(test_errors_name_the_line)
 	check_refused("[databases]\n'my db = host=a\n", 2, "name = value");
 	check_refused("[databases]\n'' = host=a\n", 2, "name = value");
 	check_refused("[pgweir]\n= 1\n", 2, "name = value");
-	check_refused("[peers]\n1 = host=a\n", 2, "[peers] is not supported");
+	check_refused("[peers]\n1 = hots=a\n", 2, "nearest known is host");
 	check_refused("[pgweir]\n%include x\n", 2, "not possible here");
 	check_refused("[pgweir]\n%foo\n", 2, "unknown directive");
 	ck_assert_ptr_null(config_load_text("[pgweir]\n\0", 10, &error));
@@ -662,6 +692,8 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tests, test_peers_are_known_by_id);
+	tcase_add_test(tests, test_peers_that_make_no_sense_are_refused);
 	tcase_add_test(tests, test_both_names_of_the_section_mean_the_same);
 	tcase_add_test(tests, test_a_pgbouncer_header_sets_back_what_can_be_reloaded);
 	tcase_add_test(tests, test_lines_are_read_as_pgbouncer_reads_them);

@@ -1,4 +1,7 @@
 ## Unit tests of the layer proto.
+check_PROGRAMS += test/unit/proto/test_cancel_key
+test_unit_proto_test_cancel_key_SOURCES = test/unit/proto/test_cancel_key.c
+test_unit_proto_test_cancel_key_LDADD = $(unit_ldadd)
 check_PROGRAMS += test/unit/proto/test_compose
 test_unit_proto_test_compose_SOURCES = test/unit/proto/test_compose.c
 test_unit_proto_test_compose_LDADD = $(unit_ldadd)
