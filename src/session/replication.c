@@ -94,6 +94,10 @@ static enum step take(struct client *client)
 			     "invalid frontend message type %d", type);
 		return STEP_GONE;
 	}
+	if (type == MSG_QUERY && client_pool(client)->settings.disable_pqexec) {
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "PQexec disallowed");
+		return STEP_GONE;
+	}
 	client->pass = len;
 	if (type == MSG_QUERY && client->request_at == 0)
 		client->request_at = clock_now();

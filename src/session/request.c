@@ -314,6 +314,10 @@ static enum step take(struct client *client)
 			     "invalid frontend message type %d", type);
 		return STEP_GONE;
 	}
+	if (type == MSG_QUERY && client_pool(client)->settings.disable_pqexec) {
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "PQexec disallowed");
+		return STEP_GONE;
+	}
 	if (type == MSG_TERMINATE) {
 		client_drop(client, "client close request");
 		return STEP_GONE;

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from harness import wire
-from harness.helpers import backends, pid_of
+from harness.helpers import backends, fatal, pid_of
 from harness.wire import bind, close, describe, execute, flush, parse, query, sync
 
 pytestmark = pytest.mark.majors
@@ -417,6 +417,19 @@ def test_max_packet_size_bounds_a_message(pgweir, single):
         errors = [found for found in client.recv_closed() if found.type == "E"]
         assert errors[0].fields()["C"] == "08P01"
         assert other.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("params", [{}, {"replication": "database"}], ids=["plain", "replication"])
+def test_disable_pqexec_refuses_simple_queries_and_nothing_else(pgweir, single, params):
+    weir = pgweir(host=single, settings={"disable_pqexec": 1, "default_pool_size": 1})
+    with weir.connect() as client:
+        assert client.extended("SELECT 1").value == "1"
+        with weir.connect("postgres", params=params) as simple:
+            simple.send(query("SELECT 1"))
+            found = fatal(simple)
+            assert (found.sqlstate, found["M"]) == ("08P01", "PQexec disallowed")
+        assert client.extended("SELECT 2").value == "2"
+    assert weir.admin("SHOW VERSION")
 
 
 def test_nothing_stays_leased_after_all_this(pgweir, single, wait_until):
