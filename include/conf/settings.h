@@ -90,6 +90,7 @@ struct tls_settings {
  */
 struct settings {
 	/* listening and process */
+	const char *job_name;
 	const char *listen_addr; /* comma list; * is all; "" no TCP */
 	int listen_port;
 	int listen_backlog;
@@ -188,6 +189,7 @@ struct settings {
 	usec_t dns_nxdomain_ttl;
 	usec_t dns_zone_check_period;
 	const char *resolv_conf;
+	const char *service_name;
 	size_t pkt_buf;
 	int sbuf_loopcnt; /* 0: no limit */
 

@@ -175,6 +175,8 @@ static const struct setting rows[] = {
   "ignores unknown ones inside options." },
 { "io_batch", KEY_WORD, FIELD(io_batch), "auto", NULL, NULL, batches, GLOBAL, RESTART,
   "Send what a turn of the loop has made with one io_uring call, where the kernel allows it." },
+{ "job_name", KEY_STRING, FIELD(job_name), "pgweir", NULL, NULL, NULL, GLOBAL, RESTART,
+  "What this process is called in the first line of its log." },
 { "lazy_begin", KEY_BOOL, FIELD(lazy_begin), "1", NULL, NULL, NULL, SPLIT, NEW_CONNECTIONS,
   "Answer BEGIN and send it with the first statement; only for databases with a cluster." },
 { "listen_addr", KEY_STRING, FIELD(listen_addr), "", NULL, NULL, NULL, GLOBAL, RESTART,
@@ -308,6 +310,8 @@ static const struct setting rows[] = {
 { "server_tls_sslmode", KEY_WORD, FIELD(server_tls.sslmode), "prefer", NULL, NULL, tls_modes,
   GLOBAL, NEW_CONNECTIONS,
   "TLS with servers. This version has none: `allow` and `prefer` are plain, with a warning." },
+{ "service_name", KEY_STRING, FIELD(service_name), NULL, NULL, NULL, NULL, GLOBAL, RESTART,
+  "The same as job_name, and goes before it." },
 { "so_reuseport", KEY_BOOL, FIELD(so_reuseport), "0", NULL, NULL, NULL, GLOBAL, RESTART,
   "Let several processes listen on the same port." },
 { "stats_period", KEY_TIME, FIELD(stats_period), "60s", "1s", "1d", NULL, GLOBAL, LIVE,
@@ -376,8 +380,7 @@ static const struct missing {
 	unsigned where;
 } missing[] = {
 	{ "auth_ldap_options", GLOBAL },
-	{ "job_name", GLOBAL },
-	{ "service_name", GLOBAL },
+
 };
 
 #define ALIAS_COUNT (sizeof(aliases) / sizeof(aliases[0]))

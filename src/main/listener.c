@@ -278,6 +278,10 @@ static bool dress(struct listener *listener, const struct settings *settings,
 	gid_t gid = owner->change ? owner->gid : (gid_t)-1;
 	struct stat file;
 
+	if (stat(path, &file) == 0) {
+		listener->dev = file.st_dev;
+		listener->ino = file.st_ino;
+	}
 	if (!find_group(settings->unix_socket_group, &gid, error, size))
 		return false;
 	if ((uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) != 0) {
@@ -285,13 +289,11 @@ static bool dress(struct listener *listener, const struct settings *settings,
 			 strerror(errno));
 		return false;
 	}
-	if (chmod(path, (mode_t)settings->unix_socket_mode) != 0 || stat(path, &file) != 0) {
+	if (chmod(path, (mode_t)settings->unix_socket_mode) != 0) {
 		snprintf(error, size, "cannot change the mode of \"%s\": %s", path,
 			 strerror(errno));
 		return false;
 	}
-	listener->dev = file.st_dev;
-	listener->ino = file.st_ino;
 	return true;
 }
 

@@ -309,6 +309,17 @@ static void on_shut_down(struct console_owner *owner, enum shutdown_mode mode)
 	shutdown_begin(program_of(owner), mode, "SHUTDOWN command");
 }
 
+static void say_up(const struct program *program)
+{
+	const struct settings *settings = &program->pooler.config->settings;
+	const char *name =
+		settings->service_name[0] != '\0' ? settings->service_name : settings->job_name;
+
+	log_info(process, "process up: %s, called %s, libev %d.%d, sends batched: %s",
+		 console_version(), name, ev_version_major(), ev_version_minor(),
+		 streams_batched(&program->pooler.streams) ? "yes (io_uring)" : "no");
+}
+
 int main(int argc, char **argv)
 {
 	struct program program = {
@@ -349,9 +360,7 @@ int main(int argc, char **argv)
 	take_over(&program, config, &heritage.claim);
 	signals_init(&program);
 	listeners_start(&program.listeners, &program.pooler);
-	log_info(process, "process up: %s, libev %d.%d, sends batched: %s", console_version(),
-		 ev_version_major(), ev_version_minor(),
-		 streams_batched(&program.pooler.streams) ? "yes (io_uring)" : "no");
+	say_up(&program);
 	service_watch(&program.loop);
 	service_ready();
 	loop_run(&program.loop);

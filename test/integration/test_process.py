@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """The process: command line, start, signals, reload, end."""
+import grp
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -279,6 +281,61 @@ def test_a_lock_file_is_respected(command):
     assert "unix port %d is in use" % command.port in run.stderr
 
 
+def test_the_process_has_a_name(pgweir):
+    pgweir(config=INI).wait_log("process up: pgweir [0-9.]+, called pgweir,")
+    pgweir(config=INI + "job_name = one\n").wait_log("process up: .* called one,")
+    pgweir(config=INI + "job_name = one\nservice_name = two\n").wait_log("called two,")
+
+
+def test_group_of_the_socket(pgweir, command):
+    gid = unprivileged().get("group", os.getegid())
+    name = grp.getgrgid(gid).gr_name
+    weir = pgweir(config=INI + "unix_socket_group = %s\nunix_socket_mode = 0770\n" % name)
+    found = os.stat(os.path.join(weir.dir, ".s.PGSQL.%d" % weir.port))
+    assert (found.st_gid, stat.S_IMODE(found.st_mode)) == (gid, 0o770)
+    run = command.run(command.write("pgweir.ini", INI + "unix_socket_group = no_such_group\n"))
+    assert run.returncode == 1
+    assert 'there is no group "no_such_group" (unix_socket_group)' in run.stderr
+    assert not os.path.exists(os.path.join(command.dir, ".s.PGSQL.%d" % command.port))
+
+
+def test_a_folder_that_is_not_there_is_refused(command):
+    ini = command.write("pgweir.ini", INI.replace("unix_socket_dir = {dir}",
+                                                  "unix_socket_dir = {dir}/nowhere"))
+    run = command.run(ini)
+    assert run.returncode == 1
+    assert re.search(r"cannot listen on .*/nowhere/\.s\.PGSQL\.\d+: No such file", run.stderr)
+
+
+@pytest.mark.skipif(not shutil.which("ss"), reason="needs ss")
+def test_the_backlog_is_the_setting(pgweir):
+    weir = pgweir(config=INI + "listen_backlog = 37\n")
+    said = subprocess.run(["ss", "-Hltn", "sport = :%d" % weir.port], stdout=subprocess.PIPE,
+                          text=True).stdout
+    assert said.split()[2] == "37"
+
+
+@pytest.mark.parametrize("defer", [0, 1])
+def test_a_silent_connection_is_accepted_or_deferred(pgweir, wait_until, defer):
+    weir = pgweir(config=INI + "tcp_defer_accept = %d\n" % defer)
+    with weir.connect("admin", "pgweir") as console:
+        before = weir.open_files()
+        with socket.create_connection(("127.0.0.1", weir.port)):
+            if defer:
+                for _ in range(20):
+                    console.query("SHOW VERSION")
+                assert weir.open_files() == before
+            else:
+                wait_until(lambda: weir.open_files() == before + 1, what="an accepted socket")
+
+
+def test_statistics_are_logged_in_pgbouncers_words(pgweir):
+    weir = pgweir(config=INI + "stats_period = 1\n")
+    weir.wait_log(r" LOG stats: \d+ xacts/s, \d+ queries/s, \d+ client parses/s, \d+ server "
+                  r"parses/s, \d+ binds/s, \d+ client logins/s, in \d+ B/s, out \d+ B/s, xact \d+ us, "
+                  r"query \d+ us, wait \d+ us$")
+
+
 def test_mode_of_the_socket(pgweir):
     weir = pgweir(config=INI + "unix_socket_mode = 0750\n")
     mode = os.stat(os.path.join(weir.dir, ".s.PGSQL.%d" % weir.port)).st_mode
@@ -393,7 +450,7 @@ def test_who_has_knocked_before_a_shutdown_is_served(pgweir, single):
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or os.path.exists("/dev/log"), reason="needs /dev/log")
-def test_syslog_and_logfile_together(pgweir):
+def test_syslog_and_logfile_together(pgweir, wait_until):
     """Facility, identity and priority of syslog; the logfile has the same lines."""
     ident = "pgweir-%d" % os.getpid()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
@@ -409,7 +466,8 @@ def test_syslog_and_logfile_together(pgweir):
                     break
             assert line.startswith("<%d>" % (19 * 8 + 6))
             assert "%s[%d]: process up" % (ident, weir.pid) in line
-            assert "process up" in open(os.path.join(weir.dir, "own.log")).read()
+            own = os.path.join(weir.dir, "own.log")
+            wait_until(lambda: "process up" in open(own).read(), what="the line in the logfile")
             weir.stop()
         finally:
             os.remove("/dev/log")
