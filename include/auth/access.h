@@ -18,6 +18,9 @@ struct access {
 	struct hba hba;		/* auth_hba_file; only with auth_type=hba */
 	struct ident ident;	/* auth_ident_file; the same */
 
+	/* Of most secrets in the file, or of the last one that auth_query found: for the unknown. */
+	enum secret_kind usual_kind;
+
 	char *secrets_path; /* what they were read from; NULL: nothing yet */
 	struct file_mark secrets_mark;
 	bool same_secrets; /* as loaded: the file has not changed, the known secrets stay */

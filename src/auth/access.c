@@ -98,6 +98,18 @@ static bool is_same_file(const struct access *access, const char *path,
 	       file_mark_same(&access->secrets_mark, mark);
 }
 
+static enum secret_kind find_usual_kind(const struct secrets *secrets)
+{
+	const struct secret *secret;
+	size_t at = 0, scram = 0, others = 0;
+
+	while ((secret = secrets_walk(secrets, &at)) != NULL) {
+		scram += secret->kind == SECRET_SCRAM;
+		others += secret->kind == SECRET_PLAIN || secret->kind == SECRET_MD5;
+	}
+	return scram > others ? SECRET_SCRAM : SECRET_PLAIN;
+}
+
 bool access_load(struct access *fresh, const struct access *known, const struct settings *settings,
 		 bool quiet, char *error, size_t size)
 {
@@ -110,8 +122,11 @@ bool access_load(struct access *fresh, const struct access *known, const struct 
 	fresh->same_secrets = is_same_file(known, path, &fresh->secrets_mark);
 	if ((fresh->same_secrets || path[0] == '\0' ||
 	     secrets_load(&fresh->secrets, path, error, size)) &&
-	    load_rules(&fresh->hba, &fresh->ident, settings, warn, error, size))
+	    load_rules(&fresh->hba, &fresh->ident, settings, warn, error, size)) {
+		fresh->usual_kind =
+			fresh->same_secrets ? known->usual_kind : find_usual_kind(&fresh->secrets);
 		return true;
+	}
 	access_done(fresh);
 	return false;
 }

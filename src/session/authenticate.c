@@ -161,17 +161,31 @@ static bool enters_console(struct client *client)
 
 /* ---- its secret ---- */
 
+/*
+ * An unknown user is asked as most others are: md5 is MD5 or SCRAM by the kind of the secret, and
+ * would tell by it who has none.
+ */
+static enum auth_method disguise(const struct client *client, enum auth_method method)
+{
+	return method == METHOD_MD5 && client->pooler->access.usual_kind == SECRET_SCRAM
+		       ? METHOD_SCRAM
+		       : method;
+}
+
 /* Asks the client as the method says; `secret` NULL: there is no such user, which it is not told. */
 static void ask_client(struct client *client, const struct demand *demand, const char *secret,
 		       struct scram_secret *derived)
 {
+	enum auth_method method = demand->method;
 	struct client_login *login = client->login;
 	struct text packet = { 0 };
 	struct writer writer;
 	enum auth_step step;
 
+	if (secret == NULL)
+		method = disguise(client, method);
 	writer_init_text(&writer, &packet);
-	step = verify_begin(&login->verify, demand->method, login->user, secret, derived, &writer);
+	step = verify_begin(&login->verify, method, login->user, secret, derived, &writer);
 	auth_step(client, step, &packet);
 }
 
@@ -187,6 +201,8 @@ static void take_found(struct client *client, const struct auth_query *query)
 		if (enters_console(client) && client->state == CLIENT_CLOSED)
 			return; /* the other name had the right, this one has not */
 	}
+	if (query->secret != NULL)
+		client->pooler->access.usual_kind = secret_kind(query->secret);
 	demand = find_demand(client);
 	/* A secret that is NULL is one that nothing satisfies. */
 	if (meets_demand(client, &demand))
@@ -252,9 +268,10 @@ static bool look_up(struct client *client)
 
 	if (entry != NULL && !client->login->console)
 		settings = &entry->settings;
-	else if (!client->login->console)
-		return false;
 	if (settings->auth_user[0] == '\0')
+		return false;
+	/* Of a database that is not there, another one can still be asked. */
+	if (entry == NULL && !client->login->console && settings->auth_dbname[0] == '\0')
 		return false;
 	database = find_auth_database(client, settings);
 	if (database != NULL)

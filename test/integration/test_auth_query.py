@@ -140,6 +140,14 @@ def test_an_unknown_database_is_told_only_after_a_login(asking, single):
                    password="scram-secret").sqlstate == "28P01"
 
 
+def test_another_database_can_say_who_asks_for_an_unknown_one(asking, single):
+    weir = asking(host=single, settings={"auth_dbname": "app"})
+    assert refusal(weir, user="scram_user", database="nowhere",
+                   password="scram-secret").sqlstate == "3D000"
+    assert refusal(weir, user="scram_user", database="nowhere",
+                   password="wrong").sqlstate == "28P01"
+
+
 @pytest.mark.parametrize("query, reason", [
     ("SELECT 1", "1 columns|supplies 1 parameters"), ("SELECT $1::text", "1 columns"),
     ("SELEC $1", "syntax error"), ("SELECT $1::text, nothing FROM nowhere", "does not exist"),

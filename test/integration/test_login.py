@@ -71,6 +71,19 @@ def test_an_unknown_user_is_told_from_a_wrong_password_by_nothing(pgweir, single
         unknown.sqlstate, unknown["M"].replace('"nobody"', ""))
 
 
+def test_with_md5_an_unknown_user_is_asked_as_most_are(pgweir, single):
+    scram = pgweir(host=single, settings={"auth_type": "md5"}, start=False)
+    scram.users({"admin": "x", "app": SECRETS["scram"], "app2": SECRETS["scram"]})
+    scram.start()
+    assert [method_asked(scram, user) for user in ("app", "nobody", "admin")] == [10, 10, 5]
+    asking = pgweir(host=single, settings={"auth_type": "md5", "auth_user": "postgres"},
+                    start=False)
+    asking.users({"postgres": ""})
+    asking.start()
+    for user, method in (("scram_user", 10), ("md5_user", 5)):
+        assert method_asked(asking, user) == method_asked(asking, "nobody") == method
+
+
 def test_the_salt_of_an_unknown_user_stays_the_same(pgweir, single):
     """Or one could tell by asking twice."""
     weir = pgweir(host=single, settings={"auth_type": "scram-sha-256"},
