@@ -162,7 +162,6 @@ static struct config *load_config(const struct options *options)
 		config_error_format(&problem, error, sizeof(error));
 		give_up(error);
 	}
-	reload_warn(config);
 	/* They are read again when the pools are made; here it is said what is wrong. */
 	if (!access_load(&access, &nothing, &config->settings, !options->check, error,
 			 sizeof(error))) {
@@ -338,11 +337,13 @@ int main(int argc, char **argv)
 	read_options(&program.options, argc, argv);
 	config = load_config(&program.options);
 	if (program.options.check) {
+		reload_warn(config);
 		config_unref(config);
 		printf("configuration ok\n");
 		return 0;
 	}
 	become_server(&program, config, &heritage);
+	reload_warn(config);
 
 	loop_init(&program.loop);
 	limits_raise(config);

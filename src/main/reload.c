@@ -21,7 +21,7 @@ static void on_difference(void *arg, const struct config_difference *difference)
 	if (difference->kind != CONFIG_SETTING || difference->applies != RESTART)
 		return;
 	config_difference_format(difference, line, sizeof(line));
-	log_warn(process, "%s: has no effect before a restart", line);
+	log_warn(process, "%s", line);
 }
 
 static void on_warning(void *arg, const char *text)
