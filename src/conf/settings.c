@@ -380,7 +380,6 @@ static const struct missing {
 	unsigned where;
 } missing[] = {
 	{ "auth_ldap_options", GLOBAL },
-
 };
 
 #define ALIAS_COUNT (sizeof(aliases) / sizeof(aliases[0]))
