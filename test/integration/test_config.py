@@ -278,6 +278,7 @@ def test_a_sticky_list_stays_on_a_host_until_it_fails(pgweir, fake_postgres):
             client.query("SELECT 1")
         assert (len(one.connections), len(two.connections)) == (4, 0)
     one.stop()
+    wait_until(lambda: not weir.admin("SHOW SERVERS"), what="the lost servers to be noticed")
     with many(weir.connect, 4) as clients:
         for client in clients:
             client.query("SELECT 1")
