@@ -13,7 +13,7 @@ import pytest
 
 from harness import pgweir as runner
 from harness import wire
-from harness.cluster import unprivileged
+from harness.cluster import find_bin, unprivileged
 from harness.helpers import is_running
 from harness.wire import bind, execute, parse, query, sync
 
@@ -87,6 +87,31 @@ def test_no_client_notices_a_takeover(pgweir, single, successor):
     with new.connect() as client:
         assert client.value("SELECT 8") == "8"
     new.wait_log("the old process has ended")
+
+
+@pytest.mark.parametrize("options", [["-C"], ["-M", "prepared"]])
+def test_pgbench_does_not_notice_two_takeovers(pgweir, single, successor, options):
+    """New connections all the time; and old ones with prepared statements and transactions."""
+    script = ("BEGIN;\nSELECT 1;\nSELECT pg_backend_pid();\nCOMMIT;\n" if options == ["-C"] else
+              "\\set i random(1, 9)\nBEGIN;\nSELECT :i + 1;\nSELECT :i::text;\nCOMMIT;\n")
+    first = pgweir(host=single, settings={"default_pool_size": 4})
+    path = os.path.join(first.dir, "script.sql")
+    with open(path, "w") as file:
+        file.write(script)
+    bench = subprocess.Popen(
+        [os.path.join(find_bin(), "pgbench"), "-n", "-c", "6", "-j", "2", "-T", "3", *options,
+         "-f", path, first.dsn()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    first.wait_log("login attempt: db=app")
+    second = successor(first)
+    if options == ["-C"]:
+        second.wait_log("login attempt: db=app")
+    third = successor(second, log="log3")
+    if options == ["-C"]:
+        third.wait_log("login attempt: db=app")
+    said = bench.communicate(timeout=60)[0]
+    assert bench.returncode == 0 and "number of failed transactions: 0 " in said, said
+    assert "aborted" not in said, said
+    assert first.process.wait(10) == 0 and second.process.wait(10) == 0
 
 
 def test_a_login_under_way_is_finished_by_the_old_process(pgweir, single, successor):
@@ -173,6 +198,21 @@ def test_a_second_takeover_while_the_first_old_process_drains(pgweir, single, su
     assert second.process.wait(5) == 0
     with third.connect() as newest:
         assert newest.value("SELECT 3") == "3"
+
+
+def test_a_cancel_request_finds_the_old_process_among_peers(pgweir, single, successor, wait_until):
+    """The key has the number of both, so no other peer is asked."""
+    config = {"pgweir": {"peer_id": 2}, "peers": {"1": {"host": "127.0.0.1", "port": 1},
+                                                  "2": {"host": "127.0.0.1", "port": 1}},
+              "databases": {"app": {"host": "127.0.0.1", "port": single.port}}}
+    old = pgweir(config=config)
+    with old.connect() as client:
+        successor(old)
+        client.send(query("SELECT pg_sleep(30), 'victim'"))
+        wait_until(lambda: is_running(single, "%victim%"))
+        client.cancel()
+        assert client.recv_ready().error.sqlstate == "57014"
+    assert old.process.wait(5) == 0
 
 
 # Files and addresses.

@@ -23,3 +23,6 @@ test_unit_io_test_stream_LDADD = $(unit_ldadd)
 check_PROGRAMS += test/unit/io/test_resolver
 test_unit_io_test_resolver_SOURCES = test/unit/io/test_resolver.c
 test_unit_io_test_resolver_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/io/test_socket
+test_unit_io_test_socket_SOURCES = test/unit/io/test_socket.c
+test_unit_io_test_socket_LDADD = $(unit_ldadd)

@@ -345,6 +345,22 @@ static int reads_of_a_turn(unsigned reads_a_turn)
 	return fars[0].inputs;
 }
 
+START_TEST(test_held_stream_is_not_read_but_sent)
+{
+	text_add(&fars[0].said, "question");
+	stream_hold(&s[0]);
+	stream_readable(&s[0]);
+	ck_assert_int_eq(fars[0].inputs, 0);
+	stream_send(&s[0], "answer", 6);
+	streams_flush(&streams);
+	ck_assert_uint_eq(fars[0].heard.len, 6);
+	stream_unhold(&s[0]);
+	stream_readable(&s[0]);
+	ck_assert_int_eq(fars[0].inputs, 1);
+	ck_assert_uint_eq(stream_available(&s[0]), 8);
+}
+END_TEST
+
 START_TEST(test_stream_that_fills_its_room_is_read_so_often_a_turn)
 {
 	ck_assert_int_eq(reads_of_a_turn(1), 1);
@@ -499,6 +515,7 @@ int main(void)
 	tcase_add_test(core, test_wanted_bytes_come_in_one_piece);
 	tcase_add_test(core, test_small_rest_takes_little_room);
 	tcase_add_test(core, test_unread_bytes_come_first);
+	tcase_add_test(core, test_held_stream_is_not_read_but_sent);
 	tcase_add_test(core, test_stream_that_fills_its_room_is_read_so_often_a_turn);
 	tcase_add_test(core, test_farewell_is_sent_as_far_as_it_goes);
 	tcase_add_test(core, test_closed_streams_are_not_flushed);
