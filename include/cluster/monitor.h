@@ -27,4 +27,7 @@ void monitor_probe_now(struct monitor *monitor);
 /* Asks on a new connection: a server that shuts down can still answer on an old one. */
 void monitor_reconnect(struct monitor *monitor);
 
+/* The host's addresses changed: a connection to one that is not among them says nothing any more. */
+void monitor_follow(struct monitor *monitor);
+
 #endif

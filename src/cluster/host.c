@@ -338,7 +338,7 @@ static void on_addresses(struct lookup *lookup, const struct addr_list *list, us
 		tell(host, CLUSTER_ADDRESS);
 	}
 	if (host->monitor != NULL)
-		monitor_probe_now(host->monitor);
+		monitor_follow(host->monitor);
 }
 
 static bool has_connections(const struct lookup *lookup)

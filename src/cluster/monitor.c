@@ -48,6 +48,7 @@ struct monitor {
 	struct pgquery *query;
 	enum monitor_state state;
 	struct deadline due;
+	struct addr addr;  /* that the connection is to */
 	usec_t connected;  /* when the connection was begun */
 	unsigned failures; /* of connecting, in a row */
 	unsigned refused;  /* addresses of the host that refused, in a row */
@@ -380,6 +381,7 @@ static void connect_host(struct monitor *monitor)
 		return;
 	}
 	monitor->state = MONITOR_CONNECTING;
+	monitor->addr = *addr;
 	monitor->connected = clock_now();
 	monitor->limited = false;
 	monitor->query =
@@ -449,6 +451,14 @@ void monitor_probe_now(struct monitor *monitor)
 	default:
 		break;
 	}
+}
+
+void monitor_follow(struct monitor *monitor)
+{
+	if (monitor->state != MONITOR_AWAY && !host_knows_address(monitor->host, &monitor->addr))
+		monitor_reconnect(monitor);
+	else
+		monitor_probe_now(monitor);
 }
 
 void monitor_reconnect(struct monitor *monitor)

@@ -523,6 +523,11 @@ bool setting_show_default(const struct setting *row, struct text *out)
 
 	if (row->standard == NULL)
 		return false;
+	if (row->type ==
+	    KEY_OCTAL) { /* PgBouncer prints the value as a decimal number, this as written */
+		text_add(out, row->standard);
+		return true;
+	}
 	settings_init(&defaults);
 	return value_show(row, &defaults, out);
 }

@@ -2,6 +2,7 @@
 """Names of hosts: several addresses, changes, failures, zones."""
 import errno
 import socket
+import threading
 import time
 
 import pytest
@@ -257,6 +258,62 @@ def test_a_cluster_may_be_named(pgweir, name_server, cluster):
         assert client.value("SELECT count(*) FROM named") == "0"
     roles = {row["host"]: row["role"] for row in pooler.admin("SHOW HOSTS")}
     assert sorted(roles.values()) == ["primary", "replica"]
+
+
+class Door:
+    """Hands connections at an address on to a host, and knows which are open."""
+
+    def __init__(self, address, port, host_port):
+        self.listener = socket.create_server((address, port))
+        self.host_port, self.open = host_port, set()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            self.open.add(near)
+            far = socket.create_connection(("127.0.0.1", self.host_port))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=(near, one, other), daemon=True).start()
+
+    def pump(self, near, one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        for each in (one, other):
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open.discard(near)
+
+    def close(self):
+        self.listener.close()
+
+
+def test_a_cluster_follows_a_name_that_moves(pgweir, name_server, single):
+    old = Door("127.0.0.5", 0, single.port)
+    port = old.listener.getsockname()[1]
+    new = Door("127.0.0.6", port, single.port)
+    name_server.names["rw.test"] = ["127.0.0.5"]
+    pooler = pgweir(config={
+        "pgweir": {"resolv_conf": name_server.resolv_conf, "dns_max_ttl": 1},
+        "clusters": {"main": {"hosts": "rw.test:%d" % port, "monitor_user": "monitor"}},
+        "databases": {"app": {"cluster": "main"}}})
+    with pooler.connect() as client:
+        assert client.value("SELECT 1") == "1"
+        assert len(old.open) >= 2 and not new.open  # the monitor's too
+        name_server.names["rw.test"] = ["127.0.0.6"]
+        wait_until(lambda: not old.open, what="all connections to move")
+        assert client.value("SELECT 1") == "1"
+        assert len(new.open) >= 2
+    old.close()
+    new.close()
 
 
 def test_a_listen_address_may_be_a_name(pgweir, single):

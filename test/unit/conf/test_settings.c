@@ -168,7 +168,7 @@ static const struct {
 	{ "transaction_timeout", "0", true },
 	{ "unix_socket_dir", "/tmp", false },
 	{ "unix_socket_group", "", false },
-	{ "unix_socket_mode", "511", false },
+	{ "unix_socket_mode", "0777", false },
 	{ "user", NULL, false },
 	{ "verbose", NULL, true },
 };
