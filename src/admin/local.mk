@@ -10,6 +10,7 @@ libpgweir_a_SOURCES += \
 	src/admin/show_hosts.c \
 	src/admin/show_pools.c \
 	src/admin/show_process.c \
+	src/admin/show_statements.c \
 	src/admin/show_stats.c \
 	src/admin/stats.c include/admin/stats.h \
 	src/admin/suspend.c include/admin/suspend.h \

@@ -12,6 +12,7 @@
 #include "pool/pool.h"
 #include "pool/statement.h"
 #include "session/client.h"
+#include "session/names.h"
 
 void cell_time(struct cell *cell, int64_t moment)
 {
@@ -268,7 +269,7 @@ static void show_memory(struct show *show, const char *name, size_t size, size_t
 static void walk_memory(struct show *show)
 {
 	struct chunk_stats chunks = chunk_stats();
-	size_t statements = (size_t)statement_count();
+	size_t statements = (size_t)statement_count(), names = (size_t)names_total_count();
 
 	for (const struct slab *slab = slab_first(); slab != NULL; slab = slab_next(slab))
 		show_memory(show, slab->name, slab->size, slab->used, slab_free_count(slab),
@@ -277,6 +278,8 @@ static void walk_memory(struct show *show)
 		    chunks.used_bytes + chunks.kept_bytes);
 	show_memory(show, "statement", statements != 0 ? statement_bytes() / statements : 0,
 		    statements, 0, (size_t)statement_bytes());
+	show_memory(show, "statement_name", names != 0 ? names_total_bytes() / names : 0, names, 0,
+		    (size_t)names_total_bytes());
 	show_memory(show, "string", intern_count() != 0 ? intern_bytes() / intern_count() : 0,
 		    intern_count(), 0, intern_bytes());
 }

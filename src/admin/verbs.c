@@ -396,6 +396,8 @@ const struct command_row command_rows[] = {
 { "SHOW PEER_POOLS", MAY_LOOK, TAKES_NOTHING, &show_peer_pools, NULL, NULL },
 { "SHOW POOLS", MAY_LOOK, TAKES_NOTHING, &show_pools, NULL,
   "clients and servers of each user and database" },
+{ "SHOW PREPARED_STATEMENTS", MAY_CONTROL, TAKES_NOTHING, &show_prepared_statements, NULL,
+  "statements that clients share" },
 { "SHOW ROUTES", MAY_LOOK, TAKES_NOTHING, &show_routes, NULL,
   "how databases with a cluster are split" },
 { "SHOW SERVERS", MAY_LOOK, TAKES_NOTHING, &show_servers, NULL, "connections to PostgreSQL" },

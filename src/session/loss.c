@@ -64,7 +64,7 @@ static bool within_budget(const struct client *client)
 static bool can_replay(const struct client *client)
 {
 	return client->kept != NULL && !client->answered && !client->canceled &&
-	       client->pass == 0 && within_budget(client) &&
+	       !client->in_batch && client->pass == 0 && within_budget(client) &&
 	       (client->block == BLOCK_NONE || client->begin != NULL);
 }
 
@@ -157,10 +157,10 @@ static void tell(struct client *client, const struct owed *owed, const char *why
 	bool unknown = outcome_is_unknown(client, owed);
 
 	client->block = owed->in_block && !client->commits ? BLOCK_LOST : BLOCK_NONE;
-	if (!owed->anything) {
-		client->loss_untold = true; /* it does not listen now: told at its next request */
+	/* It does not listen now: it is told at its next request. */
+	client->loss_untold = !owed->anything && client->block == BLOCK_LOST;
+	if (!owed->anything)
 		return;
-	}
 	if (unknown)
 		client_error(client, SQLSTATE_TX_RESOLUTION_UNKNOWN,
 			     "server connection lost while the transaction was being completed: "

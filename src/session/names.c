@@ -50,11 +50,17 @@ static void become(struct names *names, struct name_entry *entry, enum name_stat
 	entry->state = (uint8_t)state;
 }
 
+/* What a name counts for: as if the statement were the client's alone. */
+static uint64_t counted_bytes(const struct name_entry *entry)
+{
+	return own_bytes(entry) + sizeof(struct statement) + entry->statement->len;
+}
+
 /* It is off the map, or about to be. */
 static void let_go(struct names *names, struct name_entry *entry)
 {
 	become(names, entry, NAME_GONE);
-	names->bytes -= own_bytes(entry) + entry->statement->len;
+	names->bytes -= counted_bytes(entry);
 	entry->statement->clients--;
 	name_unref(entry);
 }
@@ -136,7 +142,7 @@ struct name_entry *names_add(struct names *names, const char *name, struct state
 	entry->batch = batch;
 	statement->clients++;
 	map_add(&names->by_hash, entry->hash, entry);
-	names->bytes += own_bytes(entry) + statement->len;
+	names->bytes += counted_bytes(entry);
 	total_count++;
 	total_bytes += own_bytes(entry);
 	return entry;

@@ -67,23 +67,41 @@ static void give_back(struct client *client)
 	pool_return(server);
 }
 
-/* Length of the batch at the head of the input, if all of it is there up to its Sync; else 0. */
-static uint32_t batch_len(const struct client *client)
+/*
+ * Length of the batch at the head of the input of a client that has prepared statements, so that
+ * it can be sent once more should one of them have to be prepared anew.  0: it cannot; MORE: its
+ * Sync is not there yet.
+ */
+static enum scan find_batch(const struct client *client, uint32_t *len)
 {
 	const uint8_t *data = stream_data(&client->stream);
 	uint32_t avail = stream_available(&client->stream), at = 0;
 	uint32_t limit = (uint32_t)client_pool(client)->settings.route_buffer;
-	struct message message;
 
-	while (at <= limit &&
-	       message_find(data + at, avail - at, MESSAGE_MAX, &message) == PEEK_OK) {
-		at += message.len;
-		if (message.type == MSG_SYNC)
-			return at <= limit ? at : 0;
-		if (strchr("PBDEC", message.type) == NULL)
-			return 0;
+	*len = 0;
+	while (client->names != NULL) {
+		uint32_t message_len;
+		uint8_t type;
+
+		switch (message_peek(data + at, avail - at, MESSAGE_MAX, &type, &message_len)) {
+		case PEEK_SHORT:
+			return at + MESSAGE_HEADER <= limit ? SCAN_MORE : SCAN_READY;
+		case PEEK_BAD:
+			return SCAN_READY;
+		case PEEK_OK:
+			break;
+		}
+		if (strchr("PBDECS", type) == NULL || message_len > limit - at)
+			return SCAN_READY;
+		if (message_len > avail - at)
+			return SCAN_MORE;
+		at += message_len;
+		if (type == MSG_SYNC) {
+			*len = at;
+			return SCAN_READY;
+		}
 	}
-	return 0;
+	return SCAN_READY;
 }
 
 /*
@@ -97,7 +115,7 @@ static void keep_request(struct client *client, const struct request *request)
 
 	request_forget_kept(client);
 	if (!database_is_split(client->database))
-		len = client->names != NULL ? batch_len(client) : 0;
+		find_batch(client, &len);
 	if (len == 0 || request->open)
 		return;
 	client->kept = chunk_new(len);
@@ -242,7 +260,12 @@ static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len
 static enum step begin_plain(struct client *client, uint8_t type, uint32_t len)
 {
 	struct request request = { .verdict = { .route = ROUTE_PRIMARY } };
+	uint32_t batch_len;
 
+	if (find_batch(client, &batch_len) == SCAN_MORE) {
+		stream_want(&client->stream, (uint32_t)client_pool(client)->settings.route_buffer);
+		return STEP_WAIT;
+	}
 	if (client->state == CLIENT_IDLE) {
 		memset(&client->holder.need, 0, sizeof(client->holder.need));
 		if (wait_for_lease(client) != STEP_NEXT)

@@ -79,13 +79,12 @@ static void push(struct client *client, enum pending_kind kind, enum pending_act
 /* ---- waiting until it is known what there is ---- */
 
 /*
- * What comes next depends on replies that are owed: waits for them, and asks for them if no Sync
- * has.  NEXT if nothing is owed.
+ * What comes next depends on replies that are owed: waits for them, and asks for them (`flush`) if
+ * no Sync has.  NEXT if nothing is owed.
  */
-static enum step settle(struct client *client)
+static enum step settle_with(struct client *client, bool flush)
 {
 	struct server *server = client_server(client);
-	const struct pending_entry *head;
 	uint8_t packet[MESSAGE_HEADER];
 	struct writer writer;
 
@@ -94,16 +93,20 @@ static enum step settle(struct client *client)
 		server->doubt = client->settles = false;
 		return STEP_NEXT;
 	}
-	head = pending_head(&server->pending);
-	if (client->in_batch && !client->settles) {
+	if (flush && !client->settles) {
 		writer_init(&writer, packet, sizeof(packet));
 		compose_flush(&writer);
 		stream_send(&server->stream, packet, (uint32_t)writer.len);
-		if (head->action != PENDING_DROP)
+		if (pending_owes_client(&server->pending))
 			request_forget_kept(client); /* replies must not be withheld */
 	}
 	client->settles = true;
 	return STEP_WAIT;
+}
+
+static enum step settle(struct client *client)
+{
+	return settle_with(client, client->in_batch);
 }
 
 /* It is not known yet whether the client has this name. */
@@ -640,7 +643,6 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 	if (!entry->described || describe_follows(client, len) ||
 	    find_prepared(client, entry) == PREPARED_READY)
 		return STEP_NEXT;
-	client->in_batch = true;
 	if (ensure_prepared(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
 	statement_name(entry->statement, name);
@@ -648,7 +650,7 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 	compose_describe(&writer, 'S', name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
 	push(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
-	return settle(client);
+	return settle_with(client, true);
 }
 
 static enum step bind_known(struct client *client, struct name_entry *entry,

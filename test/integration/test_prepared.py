@@ -331,3 +331,338 @@ def test_deallocate_in_sql_takes_a_name_of_the_protocol(pgweir, single, spelling
         assert run(other, "double", ["4"]) == "8"
         prepare(client, "double", "SELECT $1::int * 3")
         assert run(client, "double", ["4"]) == "12"
+
+
+# ---- prepared anew ----
+
+def ask(client, name, params=()):
+    """As libpq runs a statement: it asks for the columns each time."""
+    return client.request(bind("", name, params), describe("P"), execute(), sync())
+
+
+@pytest.mark.parametrize("change", [
+    ["ALTER TABLE t ADD j int"], ["ALTER TABLE t ALTER i TYPE text"],
+    ["DROP TABLE t", "CREATE TABLE t (i text, j text)"]])
+def test_a_changed_result_type_is_mended_unseen(pgweir, single, change):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        client.query("CREATE TABLE t (i int)")
+        client.query("INSERT INTO t VALUES (1)")
+        for each in (client, other):
+            prepare(each, "s", "SELECT * FROM t")
+            assert ask(each, "s").error is None
+        for sql in change:
+            client.query(sql)
+        client.query("INSERT INTO t VALUES ('7')")
+        for each in (client, other):
+            for _ in range(2):
+                result = ask(each, "s")
+                assert (result.error, result.rows[-1][0]) == (None, "7")
+        assert server_statements(client).count("SELECT * FROM t") == 1
+
+
+def test_a_changed_result_type_is_mended_with_a_large_bind(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        client.query("CREATE TABLE t (i int)")
+        client.query("INSERT INTO t VALUES (1)")
+        prepare(client, "s", "SELECT t.*, length($1::text) FROM t")
+        assert ask(client, "s", ["x"]).rows == [["1", "1"]]
+        client.query("ALTER TABLE t ADD j int")
+        assert ask(client, "s", ["x" * 20000]).rows == [["1", None, "20000"]]
+
+
+def test_a_changed_result_type_in_a_transaction_is_told_and_the_next_try_works(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        client.query("CREATE TABLE t (i int)")
+        prepare(client, "s", "SELECT * FROM t")
+        assert ask(client, "s").error is None
+        client.query("ALTER TABLE t ADD j int")
+        client.query("BEGIN")
+        assert ask(client, "s").error.sqlstate == "0A000"
+        assert client.status == "E"
+        client.query("ROLLBACK")
+        client.query("BEGIN")
+        assert ask(client, "s").error is None
+        client.query("COMMIT")
+
+
+def test_a_client_that_knows_the_old_columns_is_told_until_it_prepares_anew(pgweir, single):
+    """Its rows would be read by columns that they do not have: also on servers that never had
+    the old plan."""
+    weir = pgweir(host=single, settings={"default_pool_size": 2})
+    with weir.connect() as client, weir.connect() as other:
+        client.query("CREATE TABLE t (i int)")
+        client.query("INSERT INTO t VALUES (1)")
+        assert client.request(parse("s", "SELECT * FROM t"), describe("S", "s"), sync()).types == "1tTZ"
+        assert run(client, "s") == "1"
+        client.query("ALTER TABLE t ALTER i TYPE text")
+        pid = pid_of(client)
+        other.query("BEGIN")
+        assert pid_of(other) == pid
+        for _ in range(2):
+            result = client.request(bind("", "s"), execute(), sync())
+            assert (result.error.sqlstate, result.rows) == ("0A000", [])
+        other.query("COMMIT")
+        assert client.request(bind("", "s"), execute(), sync()).error.sqlstate == "0A000"
+        client.query("SELECT 1")
+        result = client.request(close("S", "s"), parse("s", "SELECT * FROM t"), describe("S", "s"),
+                                sync())
+        assert result.types == "31tTZ"
+        assert run(client, "s") == "1"
+
+
+def test_a_driver_that_heals_itself_finds_the_new_plan(pgweir, single):
+    """On 0A000 it prepares the same text under another name."""
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        client.query("CREATE TABLE t (i int)")
+        client.query("INSERT INTO t VALUES (1)")
+        client.request(parse("s1", "SELECT * FROM t"), describe("S", "s1"), sync())
+        run(client, "s1")
+        client.query("ALTER TABLE t ADD j int")
+        assert client.request(bind("", "s1"), execute(), sync()).error.sqlstate == "0A000"
+        result = client.request(parse("s2", "SELECT * FROM t"), describe("S", "s2"), sync())
+        assert result.columns == ["i", "j"]
+        assert client.request(bind("", "s2"), execute(), sync()).rows == [["1", None]]
+
+
+def test_the_same_text_means_the_schema_of_the_moment(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for schema in ("one", "two"):
+            client.query("CREATE SCHEMA %s CREATE TABLE t (i text)" % schema)
+            client.query("INSERT INTO %s.t VALUES ('%s')" % (schema, schema))
+        for each, schema in ((client, "one"), (other, "two")) * 3:
+            each.query("BEGIN")
+            each.query("SET LOCAL search_path = %s" % schema)
+            each.request(parse("s", "SELECT * FROM t"), sync())
+            if each.status == "E":  # it has it already
+                each.query("ROLLBACK")
+                each.query("BEGIN")
+                each.query("SET LOCAL search_path = %s" % schema)
+            assert run(each, "s") == schema
+            each.query("COMMIT")
+        client.query("DROP SCHEMA one CASCADE")
+        client.query("DROP SCHEMA two CASCADE")
+
+
+# ---- deallocated behind our back ----
+
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+@pytest.mark.parametrize("sql", ["DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+                                 "SELECT 1; DEALLOCATE ALL"])
+def test_a_statement_deallocated_by_another_client_is_prepared_anew(pgweir, single, mode, sql):
+    weir = pgweir(host=single, settings={"default_pool_size": 1, "pool_mode": mode})
+    with weir.connect() as client, weir.connect() as other:
+        prepare(client, "s", "SELECT 1")
+        assert run(client, "s") == "1"
+        other.query(sql)
+        assert run(client, "s") == "1"
+        assert run(client, "s") == "1"
+
+
+def test_a_statement_deallocated_unseen_is_told_in_a_transaction_and_then_there(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT 1")
+        client.query("BEGIN")
+        client.query("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+        error = client.request(bind("", "s"), execute(), sync()).error
+        assert (error.sqlstate, error["M"]) == ("26000", 'prepared statement "s" does not exist')
+        client.query("ROLLBACK")
+        assert run(client, "s") == "1"
+
+
+@pytest.mark.parametrize("sql", ["DISCARD ALL", "DEALLOCATE ALL"])
+def test_a_parse_sent_behind_a_discard_is_there(pgweir, single, sql):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            prepare(each, "s", "SELECT 1")
+        client.send(query(sql), parse("s", "SELECT 1"), bind("", "s"), execute(), sync())
+        assert client.recv_ready().error is None
+        assert client.recv_ready().types == "12DCZ"
+        assert run(client, "s") == "1"
+        assert run(other, "s") == "1"
+        prepare(client, "again", "SELECT 1")
+
+
+def test_deallocate_all_and_a_parse_in_one_batch(pgweir, single):
+    """As psycopg sends them in its pipeline mode."""
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            prepare(each, "s", "SELECT 1")
+        result = client.request(parse("", "DEALLOCATE ALL"), bind(), execute(),
+                                parse("t", "SELECT 1"), bind("", "t"), execute(), sync())
+        assert (result.error, result.tags) == (None, ["DEALLOCATE ALL", "SELECT 1"])
+        assert run(other, "s") == "1"
+
+
+def test_a_statement_of_sql_with_a_name_like_ours_does_no_harm(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        prepare(client, "known", "SELECT 1")
+        for number in range(1, 12):
+            try:
+                other.query('PREPARE "PGWEIR_%d" AS SELECT \'theirs\'' % number)
+            except wire.WireError as error:
+                assert error.sqlstate == "42P05"
+        for number in range(5):
+            result = client.request(parse("s%d" % number, "SELECT %d" % number),
+                                    bind("", "s%d" % number), execute(), sync())
+            assert (result.error, result.value) == (None, str(number))
+
+
+def test_a_name_like_ours_is_not_another_clients_statement(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        prepare(client, "s", "SELECT 'secret'")
+        for number in range(1, 4):
+            name = "PGWEIR_%d" % number
+            for messages in ((bind("", name), execute()), (describe("S", name),)):
+                error = other.request(*messages, sync()).error
+                assert (error.sqlstate, error["M"]) == (
+                    "26000", 'prepared statement "%s" does not exist' % name)
+            assert other.request(close("S", name), sync()).types == "3Z"
+        prepare(other, "PGWEIR_1", "SELECT 'mine'")
+        assert run(other, "PGWEIR_1") == "mine"
+        assert run(client, "s") == "secret"
+
+
+def test_an_unnamed_statement_is_never_another_clients(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        assert client.request(parse("", "SELECT 'one'"), bind(), execute(), sync()).value == "one"
+        assert other.request(bind(), execute(), sync()).error.sqlstate == "26000"
+        assert other.request(describe("S"), sync()).error.sqlstate == "26000"
+        other.request(parse("", "SELECT 'two'"), sync())
+        assert client.request(bind(), execute(), sync()).value == "one"
+        assert other.request(bind(), execute(), sync()).value == "two"
+        client.query("SELECT 1")
+        assert client.request(bind(), execute(), sync()).error.sqlstate == "26000"
+
+
+# ---- as PostgreSQL says it ----
+
+def test_errors_name_the_statement_as_the_client_does(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        prepare(client, "mine", "SELECT $1::int")
+        error = client.request(bind("", "mine", [1, 2]), execute(), sync()).error
+        assert error["M"] == 'bind message supplies 2 parameters, but prepared statement "mine" requires 1'
+
+
+def test_a_known_text_is_refused_in_a_transaction_that_failed(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT 1")
+        client.query("BEGIN")
+        client.request(query("SELECT 1/0"))
+        assert client.request(parse("t", "SELECT 1"), sync()).error.sqlstate == "25P02"
+        client.query("ROLLBACK")
+        assert client.request(bind("", "t"), execute(), sync()).error.sqlstate == "26000"
+        assert run(client, "s") == "1"
+
+
+def test_a_query_in_a_batch_that_failed_is_skipped(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        assert client.request(parse("s", "SELEKT"), query("SELECT 1"), sync()).types == "EZ"
+        assert client.value("SELECT 2") == "2"
+
+
+def test_a_deallocate_that_is_not_run_takes_nothing(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT 1")
+        assert client.request(parse("", "DEALLOCATE s"), sync()).types == "1Z"
+        assert run(client, "s") == "1"
+        client.request(parse("", "DEALLOCATE s"), sync())
+        assert client.request(bind(), execute(), sync()).tags == ["DEALLOCATE"]
+        assert client.request(bind("", "s"), execute(), sync()).error.sqlstate == "26000"
+
+
+# ---- on the console ----
+
+def test_statements_are_shown_with_who_has_them(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            each.request(parse("mine", "SELECT $1", [23]), sync())
+            assert run(each, "mine", [5]) == "5"
+        prepare(client, "long", "SELECT '%s'" % ("\u00e9" * 500))
+        shown = {row["query"]: row for row in weir.admin("SHOW PREPARED_STATEMENTS")}
+        mine = shown["SELECT $1"]
+        assert (mine["parameters"], mine["clients"], mine["servers"], mine["uses"]) == ("1", "2", "1", "2")
+        assert mine["name"] in [row[0] for row in client.query("SELECT name FROM pg_prepared_statements").rows]
+        long = [query for query in shown if query.endswith("\u00e9...")]
+        assert len(long) == 1 and len(long[0].encode()) < 192
+        assert {row["prepared_statements"] for row in weir.admin("SHOW CLIENTS")
+                if row["database"] == "app"} == {"2", "1"}
+        assert [row["prepared_statements"] for row in weir.admin("SHOW SERVERS")] == ["2"]
+        client.request(close("S", "mine"), sync())
+        shown = {row["query"]: row for row in weir.admin("SHOW PREPARED_STATEMENTS")}
+        assert shown["SELECT $1"]["clients"] == "1"
+    with pytest.raises(wire.WireError) as error:
+        weir.connect(user="stats", database="pgweir").query("SHOW PREPARED_STATEMENTS")
+    assert error.value.sqlstate == "42501"
+
+
+def test_parses_and_binds_are_counted(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            prepare(each, "s", "SELECT 1")
+            run(each, "s")
+        row = [row for row in weir.admin("SHOW STATS_TOTALS") if row["database"] == "app"][0]
+        assert (row["client_parse_count"], row["server_parse_count"], row["bind_count"]) == ("2", "1", "2")
+
+
+# ---- bounds ----
+
+def test_a_client_with_too_many_statements_is_refused_more(pgweir, single):
+    weir = pgweir(host=single, settings={"max_client_statement_memory": "64kB"})
+    with weir.connect() as client, weir.connect() as other:
+        for number in range(1000):
+            result = client.request(parse("s%d" % number, "SELECT %d" % number), sync())
+            if result.error:
+                break
+        assert result.error.sqlstate == "53200"
+        assert "max_client_statement_memory" in result.error["M"]
+        assert 100 < number < 1000
+        assert run(client, "s0") == "0"
+        prepare(other, "s", "SELECT 1")
+        for at in range(number // 2):
+            client.request(close("S", "s%d" % at), sync())
+        prepare(client, "again", "SELECT 'again'")
+        assert run(client, "again") == "again"
+        client.query("BEGIN")
+        client.request(parse("large", "SELECT '%s'" % ("x" * 70000)), sync())
+        assert client.status == "E"
+        client.query("ROLLBACK")
+
+
+def test_a_text_that_is_too_large_is_an_error_and_the_client_stays(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        result = client.request(parse("large", "SELECT '%s'" % ("x" * (17 << 20))), bind("", "large"),
+                                execute(), sync(), timeout=30)
+        assert (result.types, result.error.sqlstate) == ("EZ", "54000")
+        assert client.value("SELECT 1") == "1"
+
+
+def test_statements_that_nobody_has_take_no_memory(pgweir, single):
+    weir = pgweir(host=single, settings={"max_prepared_statements": 5})
+
+    def used():
+        return {row["name"]: int(row["used"]) for row in weir.admin("SHOW MEM")}
+
+    with weir.connect() as client:
+        for number in range(200):
+            prepare(client, "s%d" % number, "SELECT %d" % number)
+            client.request(close("S", "s%d" % number), sync())
+        assert used()["statement"] <= 5 + 1
+        assert used()["statement_name"] == 0

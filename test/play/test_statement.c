@@ -334,6 +334,162 @@ START_TEST(test_session_pooling_keeps_the_names_of_the_client)
 }
 END_TEST
 
+/* ---- prepared anew ---- */
+
+static struct link *client, *server;
+
+/* A client of a plain entry that has prepared s1, as PGWEIR_1. */
+static void begin_prepared(bool described)
+{
+	play_begin();
+	client = client_in("plain");
+	says(client, described ? "P{s1|select a} D{S|s1} S" : "P{s1|select a} S");
+	server = server_on(PRIMARY);
+	says(server, described ? "1 t T{a} Z{I}" : "1 Z{I}");
+	heard(client);
+	heard(server);
+}
+
+START_TEST(test_lost_statement_is_prepared_anew_and_the_request_sent_again)
+{
+	begin_prepared(false);
+	says(client, "B{|s1} E S");
+	hears(server, "B{|PGWEIR_1} E S");
+	says(server, "E{26000} Z{I}");
+	hears(client, "");
+	hears(server, "C{S|PGWEIR_1} P{PGWEIR_1|select a} B{|PGWEIR_1} E S");
+	says(server, "3 1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+	says(client, "B{|s1} E S");
+	hears(server, "B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_foreign_statement_of_our_name_makes_room)
+{
+	begin_prepared(false);
+	says(client, "P{s2|select b} B{|s2} E S");
+	hears(server, "P{PGWEIR_2|select b} B{|PGWEIR_2} E S");
+	says(server, "E{42P05} Z{I}");
+	hears(client, "");
+	hears(server, "C{S|PGWEIR_2} P{PGWEIR_2|select b} B{|PGWEIR_2} E S");
+	says(server, "3 1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_nothing_is_sent_again_once_something_was_answered)
+{
+	begin_prepared(false);
+	says(client, "P{|select 1} B{|} E B{|s1} E S");
+	heard(server);
+	says(server, "1 2 D{1} C{SELECT 1} E{26000} Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} E{26000} Z{I}");
+	hears(server, "");
+	says(client, "B{|s1} E S");
+	hears(server, "C{S|PGWEIR_1} P{PGWEIR_1|select a} B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_pipeline_behind_a_lost_statement_is_not_sent_again)
+{
+	begin_prepared(false);
+	says(client, "B{|s1} E S Q{select 1}");
+	heard(server);
+	says(server, "E{26000} Z{I} C{SELECT 1} Z{I}");
+	hears(client, "E{26000} Z{I} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_server_new_to_a_statement_is_asked_for_its_columns_first)
+{
+	struct link *other;
+
+	begin_prepared(true);
+	other = client_in("plain");
+	says(other, "Q{begin}");
+	says(server, "C{BEGIN} Z{T}");
+	heard(server);
+	says(client, "B{|s1} E S");
+	server = server_asked();
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	says(server, "1 t T{a}");
+	hears(client, "");
+	hears(server, "B{|PGWEIR_1} E S");
+	says(server, "2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_other_columns_are_an_error_before_anything_runs)
+{
+	struct link *other;
+
+	begin_prepared(true);
+	other = client_in("plain");
+	says(other, "Q{begin}");
+	says(server, "C{BEGIN} Z{T}");
+	heard(server);
+	says(client, "B{|s1} E S");
+	server = server_asked();
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	says(server, "1 t T{b}");
+	hears(server, "B{|PGWEIR_none} E S");
+	says(server, "E{26000} Z{I}");
+	hears(client, "E{0A000} Z{I}");
+	/* Who asks for the columns gets them. */
+	says(client, "B{|s1} D{P|} E S");
+	hears(server, "B{|PGWEIR_1} D{P|} E S");
+}
+END_TEST
+
+START_TEST(test_request_that_waits_for_columns_outlives_its_server)
+{
+	struct link *other;
+
+	begin_prepared(true);
+	other = client_in("plain");
+	says(other, "Q{begin}");
+	says(server, "C{BEGIN} Z{T}");
+	heard(server);
+	says(client, "B{|s1} E S");
+	server = server_asked();
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	breaks(server);
+	server = server_asked();
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	says(server, "1 t T{a}");
+	hears(server, "B{|PGWEIR_1} E S");
+	says(server, "2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_what_depends_on_owed_replies_waits_for_them)
+{
+	begin_prepared(false);
+	says(client, "P{x|selekt} C{S|s1} S B{|s1} E S");
+	hears(server, "P{PGWEIR_2|selekt} S");
+	says(server, "E{42601} Z{I}");
+	hears(server, "B{|PGWEIR_1} E S");
+	says(server, "2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "E{42601} Z{I} 2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_statement_used_behind_deallocate_all_in_a_batch_is_prepared_again)
+{
+	begin_prepared(false);
+	says(client, "P{|deallocate all} B{|} E P{t|select a} B{|t} E S");
+	hears(server, "P{|deallocate all} B{|} E H");
+	says(server, "1 2 C{DEALLOCATE ALL}");
+	hears(client, "1 2 C{DEALLOCATE ALL}");
+	hears(server, "P{PGWEIR_3|select a} B{|PGWEIR_3} E S");
+	says(server, "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("statement");
@@ -355,5 +511,15 @@ int main(void)
 	tcase_add_test(plays, test_statement_keeps_its_verdict);
 	tcase_add_test(plays, test_discard_all_forgets_statements);
 	tcase_add_test(plays, test_session_pooling_keeps_the_names_of_the_client);
+	tcase_add_test(plays, test_lost_statement_is_prepared_anew_and_the_request_sent_again);
+	tcase_add_test(plays, test_foreign_statement_of_our_name_makes_room);
+	tcase_add_test(plays, test_nothing_is_sent_again_once_something_was_answered);
+	tcase_add_test(plays, test_pipeline_behind_a_lost_statement_is_not_sent_again);
+	tcase_add_test(plays, test_server_new_to_a_statement_is_asked_for_its_columns_first);
+	tcase_add_test(plays, test_other_columns_are_an_error_before_anything_runs);
+	tcase_add_test(plays, test_request_that_waits_for_columns_outlives_its_server);
+	tcase_add_test(plays, test_what_depends_on_owed_replies_waits_for_them);
+	tcase_add_test(plays,
+		       test_statement_used_behind_deallocate_all_in_a_batch_is_prepared_again);
 	return play_main();
 }
