@@ -8,8 +8,11 @@
 
 struct writer;
 
-/* Limits of PostgreSQL: MAX_STARTUP_PACKET_LENGTH, MAX_CANCEL_KEY_LENGTH. */
-#define STARTUP_MAX 10000u
+/*
+ * Limits of PostgreSQL: MAX_STARTUP_PACKET_LENGTH, which does not count the length word, and
+ * MAX_CANCEL_KEY_LENGTH.
+ */
+#define STARTUP_MAX 10004u
 #define CANCEL_KEY_MAX 256u
 
 /* The newest protocol that we speak is 3.2 (keys of cancel requests of more than 4 bytes). */

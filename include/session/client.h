@@ -14,6 +14,7 @@
 #include "pool/database.h"
 #include "pool/parameters.h"
 #include "pool/pool.h"
+#include "proto/message.h"
 #include "sql/directive.h"
 #include "sql/verdict.h"
 
@@ -182,6 +183,14 @@ void client_resume(struct client *client);
 static inline struct pool *client_pool(const struct client *client)
 {
 	return client->holder.pool;
+}
+
+/* The largest message that may pass, either way. */
+static inline uint32_t client_message_max(const struct client *client)
+{
+	size_t max = client_pool(client)->settings.max_packet_size;
+
+	return max < MESSAGE_MAX ? (uint32_t)max : MESSAGE_MAX;
 }
 
 static inline struct server *client_server(const struct client *client)

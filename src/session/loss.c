@@ -216,7 +216,8 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 		client_drop(client, "server connection lost in the middle of a message");
 		return;
 	}
-	if (session_is_lost(client)) {
+	/* What the client said has made PostgreSQL lose track of it: that is the client's end, too. */
+	if (session_is_lost(client) || strcmp(words, SQLSTATE_PROTOCOL_VIOLATION) == 0) {
 		client_close(client, words[0] != '\0' ? words : SQLSTATE_ADMIN_SHUTDOWN,
 			     "server connection lost: %s", why);
 		return;

@@ -44,6 +44,7 @@ struct run {
 	struct client *client;
 	struct server *server;
 	uint32_t at;
+	uint32_t max; /* the largest message that may pass */
 };
 
 static void flush_run(struct run *run)
@@ -609,7 +610,7 @@ static void skip_rows(struct run *run, const uint8_t *data, uint32_t avail)
 		uint32_t len = be32_get(p + 1) + 1;
 
 		if ((*p != MSG_DATA_ROW && *p != MSG_COPY_DATA) || len > avail - run->at ||
-		    len < MESSAGE_HEADER)
+		    len > run->max || len < MESSAGE_HEADER)
 			return;
 		run->at += len;
 	}
@@ -679,9 +680,11 @@ static bool relay_some(struct run *run)
 	}
 	if (rows_are_forwarded(run))
 		skip_rows(run, data, avail);
-	switch (message_peek(data + run->at, avail - run->at, MESSAGE_MAX, &type, &len)) {
+	switch (message_peek(data + run->at, avail - run->at, run->max, &type, &len)) {
 	case PEEK_BAD:
-		break_protocol(run, "broken message header");
+		break_protocol(run, be32_get(data + run->at + 1) < 4
+					    ? "broken message header"
+					    : "a message larger than max_packet_size");
 		return false;
 	case PEEK_SHORT:
 		flush_run(run);
@@ -689,7 +692,7 @@ static bool relay_some(struct run *run)
 	case PEEK_OK:
 		break;
 	}
-	if (message_find(data + run->at, avail - run->at, MESSAGE_MAX, &message) == PEEK_OK)
+	if (message_find(data + run->at, avail - run->at, run->max, &message) == PEEK_OK)
 		return relay_one(run, &message);
 	if (passes_unseen(type, len) || len > SEEN_MAX) {
 		begin_pass(run, type, len);
@@ -703,7 +706,7 @@ static bool relay_some(struct run *run)
 void relay_input(struct holder *holder, struct server *server)
 {
 	struct client *client = list_entry(holder, struct client, holder);
-	struct run run = { client, server, 0 };
+	struct run run = { client, server, 0, client_message_max(client) };
 	bool was_full = pending_is_full(&server->pending);
 
 	while (server->holder == holder && stream_available(&server->stream) > run.at) {

@@ -56,13 +56,6 @@ static void on_introduce(struct holder *holder, struct writer *writer)
 
 /* ---- from the client ---- */
 
-static uint32_t message_max(const struct client *client)
-{
-	size_t max = client_pool(client)->settings.max_packet_size;
-
-	return max < MESSAGE_MAX ? (uint32_t)max : MESSAGE_MAX;
-}
-
 /* As much of the message under way as is there. */
 static void pass_on(struct client *client)
 {
@@ -80,7 +73,7 @@ static enum step take(struct client *client)
 	uint32_t len;
 
 	switch (message_peek(stream_data(&client->stream), stream_available(&client->stream),
-			     message_max(client), &type, &len)) {
+			     client_message_max(client), &type, &len)) {
 	case PEEK_SHORT:
 		return STEP_WAIT;
 	case PEEK_BAD:
@@ -171,11 +164,13 @@ static bool walk_message(struct client *client, struct server *server, uint32_t 
 	uint32_t avail = stream_available(&server->stream) - *at, len;
 	uint8_t type;
 
-	switch (message_peek(data, avail, message_max(client), &type, &len)) {
+	switch (message_peek(data, avail, client_message_max(client), &type, &len)) {
 	case PEEK_SHORT:
 		return false;
 	case PEEK_BAD:
-		break_protocol(client, server, "broken message header");
+		break_protocol(client, server,
+			       be32_get(data + 1) < 4 ? "broken message header"
+						      : "a message larger than max_packet_size");
 		return false;
 	case PEEK_OK:
 		break;

@@ -186,10 +186,14 @@ static bool take_stray(struct client *client, uint8_t type, uint32_t len)
 		client->pass_drop = true;
 		return true;
 	case MSG_SYNC:
+		if (len != MESSAGE_HEADER)
+			return false; /* malformed: PostgreSQL says how */
 		stream_skip(&client->stream, len);
 		client_ready(client);
 		return true;
 	case MSG_FLUSH:
+		if (len != MESSAGE_HEADER)
+			return false;
 		stream_skip(&client->stream, len);
 		return true;
 	default:

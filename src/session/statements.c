@@ -41,12 +41,14 @@ static enum step refuse(struct client *client, const char *sqlstate, const char 
 	return STEP_GONE;
 }
 
-static enum step refuse_broken(struct client *client, const char *what)
+/*
+ * Malformed: PostgreSQL says so in its place among the other answers, and goes on at the next Sync.
+ */
+static enum step forward_broken(struct client *client, uint32_t len)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "broken %s packet", what);
-	return refuse(client, SQLSTATE_PROTOCOL_VIOLATION, text);
+	pending_push(&client_server(client)->pending, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE,
+		     NULL);
+	return forward_whole(client, len);
 }
 
 static struct message message_at_head(const struct client *client, uint8_t type, uint32_t len)
@@ -341,7 +343,7 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 		return STEP_WAIT;
 	message = message_at_head(client, MSG_PARSE, len);
 	if (!parse_read(message.body, message.body_len, &parse))
-		return refuse_broken(client, "Parse");
+		return forward_broken(client, len);
 	if (client->names == NULL)
 		client->names = names_new();
 	step = find_name(client, parse.name, &entry);
@@ -706,7 +708,7 @@ enum step statements_bind(struct client *client, uint32_t len)
 		stream_want(&client->stream, len < NAME_MESSAGE_MAX ? len : NAME_MESSAGE_MAX + 1);
 		return STEP_WAIT;
 	case PEEK_BAD:
-		return refuse_broken(client, "Bind");
+		return forward_broken(client, len);
 	case PEEK_OK:
 		break;
 	}
@@ -805,7 +807,7 @@ enum step statements_target(struct client *client, uint8_t type, uint32_t len)
 		return STEP_WAIT;
 	message = message_at_head(client, type, len);
 	if (!target_read(message.body, message.body_len, &target))
-		return refuse_broken(client, type == MSG_CLOSE ? "Close" : "Describe");
+		return forward_broken(client, len);
 	step = take_target(client, type, &target, len);
 	client->in_batch |= step == STEP_NEXT;
 	return step;

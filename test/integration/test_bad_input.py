@@ -57,8 +57,8 @@ def raw(weir, *parts, shut=True):
 @pytest.mark.parametrize("garbage", [
     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\0" * 64, b"\xff" * 64, b"\0\0\0\0\0\0\0\0",
     b"\0\0\0\x08\0\0\0\0", b"\0\0\0\x07\0\x03\0", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
-    b"\x7f\xff\xff\xff\0\x03\0\0", b"\0\0\x27\x11\0\x03\0\0", b"\x80\0\0\0\0\x03\0\0",
-], ids=["http", "zeros", "ones", "length 0", "version 0", "length 7", "tls", "2 GB", "10001",
+    b"\x7f\xff\xff\xff\0\x03\0\0", b"\0\0\x27\x15\0\x03\0\0", b"\x80\0\0\0\0\x03\0\0",
+], ids=["http", "zeros", "ones", "length 0", "version 0", "length 7", "tls", "2 GB", "10005",
         "negative"])
 def test_garbage_instead_of_a_startup_packet(weir, garbage):
     for each in raw(weir, garbage):

@@ -420,6 +420,28 @@ def test_max_packet_size_bounds_a_message(pgweir, single):
 
 
 @pytest.mark.parametrize("params", [{}, {"replication": "database"}], ids=["plain", "replication"])
+def test_max_packet_size_is_the_size_of_the_largest_message_both_ways(pgweir, single, params):
+    """To the byte: type, length and body."""
+    weir = pgweir(host=single, settings={"max_packet_size": 20000})
+    sql = "SELECT /*%s*/ 1"
+    fits = 20000 - 5 - 1 - len(sql % "")
+    with weir.connect("postgres", params=params, timeout=20) as client:
+        assert client.value(sql % ("x" * fits)) == "1"
+        client.send(query(sql % ("x" * (fits + 1))))
+        assert fatal(client).sqlstate == "08P01"
+    row = 20000 - 5 - 2 - 4
+    for size in (row, 3 * row):  # in the middle of a read, and longer than one
+        with weir.connect("postgres", params=params) as client:
+            assert len(client.value("SELECT repeat('x', %d)" % row)) == row
+            client.send(query("SELECT repeat('x', %d)" % (size + 1)))
+            found = fatal(client)
+            assert found.sqlstate == "08P01"
+            assert "max_packet_size" in found["M"]
+    with weir.connect("postgres") as client:
+        assert client.value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("params", [{}, {"replication": "database"}], ids=["plain", "replication"])
 def test_disable_pqexec_refuses_simple_queries_and_nothing_else(pgweir, single, params):
     weir = pgweir(host=single, settings={"disable_pqexec": 1, "default_pool_size": 1})
     with weir.connect() as client:
