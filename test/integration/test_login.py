@@ -2,6 +2,7 @@
 """Who gets in, and how pgweir gets in at the servers."""
 import os
 import struct
+import subprocess
 
 import psycopg2
 import pytest
@@ -234,6 +235,66 @@ def test_auth_type_any_needs_a_forced_user(pgweir, single):
     with weir.connect("whoever", "app") as client:
         assert client.value("SELECT current_user") == "app"
     assert "forced user" in refusal(weir, user="whoever", database="app2")["M"]
+
+
+# As applications come: each way, by each client of libpq's family.
+
+def psql(weir, **options):
+    found = subprocess.run(["psql", "-X", "-w", "-At", "-c", "SELECT current_user",
+                            weir.dsn("app", **options)], capture_output=True, text=True,
+                           timeout=30)
+    return found.stdout.strip() or found.stderr
+
+
+def by_psycopg2(weir, **options):
+    return by_module(psycopg2, weir, **options)
+
+
+def by_psycopg(weir, **options):
+    return by_module(pytest.importorskip("psycopg"), weir, **options)
+
+
+def by_module(module, weir, **options):
+    try:
+        connection = module.connect(weir.dsn("app", **options))
+    except module.OperationalError as error:
+        return str(error)
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_user")
+    found = cursor.fetchone()[0]
+    connection.close()
+    return found
+
+
+@pytest.mark.parametrize("client", [psql, by_psycopg2, by_psycopg])
+@pytest.mark.parametrize("auth_type, line, wants_password, refused", [
+    ("trust", None, False, None), ("plain", None, True, "password authentication failed"),
+    ("md5", None, True, "password authentication failed"),
+    ("scram-sha-256", None, True, "password authentication failed"),
+    ("hba", "host all all all trust", False, None),
+    ("hba", "host all all all password", True, "password authentication failed"),
+    ("hba", "host all all all md5", True, "password authentication failed"),
+    ("hba", "host all all all scram-sha-256", True, "password authentication failed"),
+    ("hba", "host all all all reject", None, "login rejected"),
+    ("hba", "local all all trust", None, "no authentication method is found")])
+def test_each_way_in_by_libpq(pgweir, single, client, auth_type, line, wants_password, refused):
+    weir = pgweir(host=single, settings={"auth_type": auth_type}, start=False)
+    if line is not None:
+        path = os.path.join(weir.dir, "hba")
+        with open(path, "w") as file:
+            file.write(line + "\n")
+        weir.template["pgweir"]["auth_hba_file"] = path
+    weir.start()
+    right = client(weir, password="app-secret")
+    if wants_password is None:
+        assert refused in right
+        return
+    assert right == "app"
+    if wants_password:
+        assert refused in client(weir, password="wrong")
+        assert "no password supplied" in client(weir)
+    else:
+        assert client(weir) == "app"
 
 
 # The first packets.
