@@ -104,7 +104,7 @@ static bool send_offer(struct program *program, int line)
 		data[5 + count] = listener->owner == LISTENER_MANAGED;
 		fds[count++] = listener->fd;
 	}
-	return socket_send_fds(line, data, 5 + count, fds, count) == (ssize_t)(5 + count);
+	return socket_send_fds(line, data, 5 + count, fds, count) == 5 + (ssize_t)count;
 }
 
 /* The other end of the line, to who asked. */
