@@ -45,7 +45,6 @@ struct pooler {
 	struct map users; /* struct pool_user by the hash of its name */
 	uint64_t last_id; /* of clients and servers: one counter */
 	unsigned servers;
-	bool crowded; /* a pool waits for room under a limit that it shares with others */
 	enum pooler_activity activity;
 	bool killed;	      /* KILL of all databases: each is paused, new ones too */
 	usec_t shutting_down; /* since when; 0: not.  Who came before is still let in */
@@ -71,6 +70,7 @@ struct database {
 	struct cluster *cluster;
 	struct cluster_watcher watcher;
 	struct list pools;
+	struct list crowd;  /* those that wait for room under max_db_connections (room.c) */
 	struct map by_user; /* the same, by the hash of their user */
 	struct task burial;
 	struct deadline disuse;
@@ -88,6 +88,8 @@ struct pool_user {
 	char *name;
 	unsigned servers;
 	unsigned clients;
+	struct list pools; /* of its name at servers */
+	struct list crowd; /* those that wait for room under max_user_connections (room.c) */
 };
 
 /*
@@ -125,15 +127,6 @@ static inline bool database_is_split(const struct database *database)
 void database_pause(struct database *database);
 void database_resume(struct database *database);
 bool database_is_quiet(const struct database *database);
-
-/* Makes room under max_db_connections by closing the idlest server of the database. */
-bool database_evict(struct database *database);
-
-/* Makes room under max_user_connections by closing the idlest server of the user. */
-bool pooler_evict(struct pooler *pooler, const char *user);
-
-/* A server became idle or was closed: pools that waited for room may look again. */
-void pooler_has_room(struct pooler *pooler);
 
 /*
  * A client belongs to the database, or does not any more.  The last one that leaves a database

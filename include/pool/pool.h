@@ -137,8 +137,12 @@ struct pool {
 	char failure_state[6];	  /* its SQLSTATE */
 	char *secret;		  /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
-	unsigned clients; /* that belong to it */
-	unsigned servers; /* connections, those that carry cancels excluded */
+	struct pool_user *account;   /* of its user */
+	struct list_node of_account; /* on the account's list */
+	struct list_node crowd;	     /* while it waits for room (room.c) */
+	usec_t crowded_since;	     /* when who waits longest came */
+	unsigned clients;	     /* that belong to it */
+	unsigned servers;	     /* connections, those that carry cancels excluded */
 	struct pool_stats stats;
 	struct pool_history history;
 	usec_t impatient_until; /* waiting for a replica did not pay: reads do not, up to then */

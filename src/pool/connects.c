@@ -14,30 +14,8 @@
 #include "pool/database.h"
 #include "pool/dedicated.h"
 #include "pool/queue.h"
+#include "pool/room.h"
 #include "proto/error.h"
-
-/*
- * The limits that a pool shares with others: their idle servers make room for those who wait
- * here, but not for min_pool_size, or two pools would close each other's in turn.
- */
-static bool has_room(struct pool *pool)
-{
-	const struct settings *settings = &pool->settings;
-	struct pooler *pooler = pool->database->pooler;
-	bool waits = queue_has_waiters(pool);
-
-	if (settings->max_user_connections > 0 &&
-	    pooler_user(pooler, pool->user)->servers >= (unsigned)settings->max_user_connections &&
-	    !(waits && pooler_evict(pooler, pool->user)))
-		pooler->crowded |= waits;
-	else if (settings->max_db_connections > 0 &&
-		 pool->database->servers >= (unsigned)settings->max_db_connections &&
-		 !(waits && database_evict(pool->database)))
-		pooler->crowded |= waits;
-	else
-		return true;
-	return false;
-}
 
 /* Its name is being looked up for the first time: the cluster tells when that is done. */
 static bool awaits_address(const struct pool_host *at)
@@ -81,7 +59,7 @@ static bool is_full(const struct pool_host *at, usec_t longest_wait)
 /* Room for one more: the limits of the pool, of the database, of the user. */
 static bool may_connect(struct pool_host *at, usec_t longest_wait)
 {
-	return may_try(at) && !is_full(at, longest_wait) && has_room(at->pool);
+	return may_try(at) && !is_full(at, longest_wait) && room_for(at->pool);
 }
 
 static void set_retry(struct pool_host *at, usec_t moment)
@@ -112,7 +90,7 @@ bool connects_make_room(struct pool_host *at)
 	if (clock_now() < at->retry_at)
 		set_retry(at, at->retry_at);
 	return may_try(at) && (!is_full(at, queue_longest_wait(at->pool)) || evict_idle(at)) &&
-	       has_room(at->pool);
+	       room_for(at->pool);
 }
 
 /* Opens what those in the queues would use, beyond what is already on its way. */

@@ -43,6 +43,8 @@ struct pool_user *pooler_user(struct pooler *pooler, const char *name)
 		return user;
 	user = mem_zero(sizeof(*user));
 	user->name = mem_string(name);
+	list_init(&user->pools);
+	list_init(&user->crowd);
 	map_add(&pooler->users, hash, user);
 	return user;
 }
@@ -271,6 +273,7 @@ static struct database *database_new(struct pooler *pooler, const char *name,
 	database->paused = pooler->killed;
 	database->watcher.on_changed = on_cluster_changed;
 	list_init(&database->pools);
+	list_init(&database->crowd);
 	list_append(&pooler->databases, &database->node);
 	map_add(&pooler->by_name, hash_of(name), database);
 	join_cluster(database);
@@ -359,70 +362,6 @@ struct database *database_find(struct pooler *pooler, const char *name)
 	database->automatic = true;
 	disuse_note_database(database);
 	return database;
-}
-
-/* The idlest server of a pool, if it has rested for longer than `idlest`. */
-static struct server *idlest_of(const struct pool *pool, struct server *idlest)
-{
-	list_for_each(&pool->hosts, node, after) {
-		struct pool_host *at = list_entry(node, struct pool_host, node);
-		struct list_node *first = list_first(&at->servers[SERVER_IDLE]);
-		struct server *server;
-
-		if (first == NULL)
-			continue;
-		server = list_entry(first, struct server, node);
-		if (idlest == NULL || server->used_at < idlest->used_at)
-			idlest = server;
-	}
-	return idlest;
-}
-
-static bool evict(struct server *server)
-{
-	if (server == NULL)
-		return false;
-	server_close(server, "evicted");
-	return true;
-}
-
-bool database_evict(struct database *database)
-{
-	struct server *idlest = NULL;
-
-	list_for_each(&database->pools, node, after)
-		idlest = idlest_of(list_entry(node, struct pool, node), idlest);
-	return evict(idlest);
-}
-
-bool pooler_evict(struct pooler *pooler, const char *user)
-{
-	struct server *idlest = NULL;
-
-	list_for_each(&pooler->databases, node, after) {
-		struct pool *pool = pool_find(list_entry(node, struct database, node), user);
-
-		if (pool != NULL)
-			idlest = idlest_of(pool, idlest);
-	}
-	return evict(idlest);
-}
-
-void pooler_has_room(struct pooler *pooler)
-{
-	if (!pooler->crowded)
-		return;
-	pooler->crowded = false;
-	list_for_each(&pooler->databases, database_node, after_database) {
-		struct database *database = list_entry(database_node, struct database, node);
-
-		list_for_each(&database->pools, node, after) {
-			struct pool *pool = list_entry(node, struct pool, node);
-
-			if (queue_has_waiters(pool))
-				pool_wake(pool);
-		}
-	}
 }
 
 void database_pause(struct database *database)

@@ -10,6 +10,7 @@ libpgweir_a_SOURCES += \
 	src/pool/pending.c include/pool/pending.h \
 	src/pool/pool.c include/pool/pool.h \
 	src/pool/queue.c include/pool/queue.h \
+	src/pool/room.c include/pool/room.h \
 	src/pool/server.c include/pool/server.h \
 	src/pool/statement.c include/pool/statement.h \
 	src/pool/stats.c include/pool/stats.h \

@@ -17,6 +17,7 @@
 #include "pool/dedicated.h"
 #include "pool/disuse.h"
 #include "pool/queue.h"
+#include "pool/room.h"
 #include "proto/error.h"
 
 /* The pool was made smaller. */
@@ -250,6 +251,8 @@ struct pool *pool_get(struct database *database, const char *user)
 	deadlines_init(&pool->transactions, loop, NULL);
 	list_append(&database->pools, &pool->node);
 	map_add(&database->by_user, hash_of(user), pool);
+	pool->account = pooler_user(database->pooler, user);
+	list_append(&pool->account->pools, &pool->of_account);
 	pool_refresh(pool);
 	disuse_note_pool(pool);
 	return pool;
@@ -317,6 +320,8 @@ void pool_close(struct pool *pool, const char *why)
 	pool_close_all(pool, why);
 	task_cancel(&pool->serve); /* nobody waits, and the database may be gone before it runs */
 	deadline_clear(&pool->disuse);
+	room_leave(pool);
+	list_remove(&pool->of_account);
 	list_remove(&pool->node);
 	map_remove(&pool->database->by_user, hash_of(pool->user), pool);
 	pool->burial.run = bury;
@@ -531,7 +536,7 @@ static void rest(struct server *server, const char *cause)
 	set_idle_deadline(server);
 	if (queue_has_waiters(pool))
 		pool_wake(pool);
-	pooler_has_room(pool->database->pooler);
+	room_left(pool);
 }
 
 static const char *why_to_close(struct server *server)
@@ -550,6 +555,8 @@ static const char *why_to_close(struct server *server)
 		return "pause mode";
 	if (connects_have_surplus(server->at))
 		return TOO_MANY;
+	if (room_is_owed(pool))
+		return "evicted";
 	return NULL;
 }
 
@@ -589,11 +596,8 @@ void pool_server_ready(struct server *server)
 	pool_wake(server->pool);
 }
 
-/* Something may end a wait, or call for connections. */
-static void serve(struct task *task)
+static void serve_now(struct pool *pool)
 {
-	struct pool *pool = list_entry(task, struct pool, serve);
-
 	list_for_each(&pool->hosts, node, after)
 		server_open_cancels(list_entry(node, struct pool_host, node));
 	if (!may_lease(pool))
@@ -604,6 +608,17 @@ static void serve(struct task *task)
 	dedicated_open(pool);
 	queue_serve(pool);
 	connects_open(pool);
+}
+
+/* Something may end a wait, or call for connections. */
+static void serve(struct task *task)
+{
+	struct pool *pool = list_entry(task, struct pool, serve);
+	bool crowded = room_leave(pool);
+
+	serve_now(pool);
+	if (crowded && !list_has(&pool->crowd))
+		room_left(pool); /* it has what it wanted: the next one's turn */
 }
 
 /* ---- the operator, and the cluster ---- */

@@ -18,6 +18,7 @@
 #include "pool/disuse.h"
 #include "pool/login.h"
 #include "pool/pool.h"
+#include "pool/room.h"
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
@@ -100,7 +101,7 @@ static void count_connection(struct server *server, int by)
 	pool->servers += (unsigned)by;
 	pool->database->servers += (unsigned)by;
 	pool->database->pooler->servers += (unsigned)by;
-	pooler_user(pool->database->pooler, pool->user)->servers += (unsigned)by;
+	pool->account->servers += (unsigned)by;
 	disuse_note_pool(pool);
 }
 
@@ -174,7 +175,7 @@ void server_close(struct server *server, const char *why)
 	server->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &server->burial);
 	pool_wake(pool);
-	pooler_has_room(pool->database->pooler);
+	room_left(pool);
 }
 
 void server_abandon(struct server *server, const char *why)

@@ -162,13 +162,12 @@ static void note_begin(struct client *client)
 	timeouts_request_began(client, client->in_batch ? clock_now() : client->request_at);
 }
 
-enum step forward_message(struct client *client, uint8_t type, uint32_t len)
+static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 {
 	struct server *server = client_server(client);
 	enum step step = STEP_NEXT;
 
 	server->used = true;
-	client_pool(client)->stats.received += len;
 	if (server->skips && type != MSG_SYNC) {
 		client->pass = len; /* nothing will be answered before Sync */
 		client->pass_drop = true;
@@ -209,5 +208,16 @@ enum step forward_message(struct client *client, uint8_t type, uint32_t len)
 	default: /* CopyData */
 		return forward_whole(client, len);
 	}
+	return step;
+}
+
+/* One that has to wait comes here again. */
+enum step forward_message(struct client *client, uint8_t type, uint32_t len)
+{
+	struct pool *pool = client_pool(client);
+	enum step step = take_message(client, type, len);
+
+	if (step == STEP_NEXT)
+		pool->stats.received += len;
 	return step;
 }

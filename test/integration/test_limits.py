@@ -149,6 +149,68 @@ def test_max_db_connections_takes_idle_servers_of_other_users(pgweir, single):
         assert two.recv_ready().value == "2"
 
 
+class Busy:
+    """Clients of a user that ask without a pause, and how often they were answered."""
+
+    def __init__(self, weir, user, database="app", count=3):
+        self.stop, self.answers = False, 0
+        self.clients = [weir.connect(user, database) for _ in range(count)]
+        self.threads = [threading.Thread(target=self.ask, args=(client,), daemon=True)
+                        for client in self.clients]
+
+    def ask(self, client):
+        while not self.stop:
+            client.query("SELECT pg_sleep(0.005)")
+            self.answers += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop = True
+        for thread in self.threads:
+            thread.join(10)
+        for client in self.clients:
+            client.close()
+
+
+@pytest.mark.parametrize("limit", ["max_db_connections", "max_user_connections"])
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_a_pool_that_is_always_busy_does_not_starve_another(pgweir, single, wait_until, limit, mode):
+    plain = {"host": "127.0.0.1", "port": single.port}
+    weir = pgweir({"databases": {"app": plain, "app2": plain}},
+                  settings={limit: 1, "pool_mode": mode})
+    others = ("app2", "app") if limit == "max_db_connections" else ("app", "app2")
+    with Busy(weir, "app"), weir.connect(*others) as other:
+        for _ in range(3):
+            with Clock() as clock:
+                assert other.value("SELECT 1") == "1"
+            assert clock.took < 3
+        with Busy(weir, *others) as second, Busy(weir, "app") as first:
+            wait_until(lambda: first.answers > 20 and second.answers > 20)
+        assert len(backends(single, "app") + backends(single, "app2")) <= 1
+
+
+def test_room_goes_to_who_waits_longest(pgweir, single, wait_until):
+    weir = pgweir(host=single, settings={"max_db_connections": 1})
+    users = ("app", "app2", "postgres")
+    with weir.connect("app") as holder:
+        hold(holder)
+        waiters = []
+        for at, user in enumerate(users[1:] + users[:1], 1):
+            client = weir.connect(user, login=False)
+            client.send(wire.startup({"user": user, "database": "app"}))
+            waiters.append(client)
+            wait_until(lambda: waiting(weir) == at or user == "app")
+        holder.query("COMMIT")
+        for client in waiters:
+            client.finish_login()
+            assert client.value("SELECT 1") == "1"
+            client.close()
+
+
 def test_min_pool_size_takes_nothing_from_other_pools(pgweir, single, wait_until):
     weir = pgweir(host=single, settings={"max_db_connections": 1, "min_pool_size": 1})
     with weir.connect("app") as one, weir.connect("app2") as two:
