@@ -214,6 +214,33 @@ START_TEST(test_entries_are_checked)
 }
 END_TEST
 
+START_TEST(test_names_have_pgbouncers_lengths)
+{
+	char name[140], text[400];
+
+	memset(name, 'n', sizeof(name));
+	name[63] = '\0';
+	snprintf(text, sizeof(text), HEAD "[databases]\n%s = host=a\n", name);
+	config_unref(load_good(text));
+	name[63] = 'n';
+	name[64] = '\0';
+	snprintf(text, sizeof(text), HEAD "[databases]\n%s = host=a\n", name);
+	check_refused(text, 4, "longer than 63 bytes");
+	name[64] = 'n';
+	name[127] = '\0';
+	snprintf(text, sizeof(text), HEAD "[users]\n%s = pool_size=1\n", name);
+	config_unref(load_good(text));
+	snprintf(text, sizeof(text), HEAD "[databases]\na = user=%s\n", name);
+	config_unref(load_good(text));
+	name[127] = 'n';
+	name[128] = '\0';
+	snprintf(text, sizeof(text), HEAD "[users]\n%s = pool_size=1\n", name);
+	check_refused(text, 4, "longer than 127 bytes");
+	snprintf(text, sizeof(text), HEAD "[databases]\na = user=%s\n", name);
+	check_refused(text, 4, "longer than 127 bytes");
+}
+END_TEST
+
 START_TEST(test_errors_do_not_show_passwords)
 {
 	check_refused(HEAD "[databases]\na = password=top secret\n", 4, "a: '=' is missing");
@@ -701,6 +728,7 @@ int main(void)
 	tcase_add_test(tests, test_a_line_over_a_megabyte_is_refused);
 	tcase_add_test(tests, test_errors_name_the_line);
 	tcase_add_test(tests, test_entries_are_checked);
+	tcase_add_test(tests, test_names_have_pgbouncers_lengths);
 	tcase_add_test(tests, test_errors_do_not_show_passwords);
 	tcase_add_test(tests, test_a_database_entry_is_read_whole);
 	tcase_add_test(tests, test_a_cluster_has_its_hosts);
