@@ -101,7 +101,9 @@ struct host {
 	usec_t last_refused;
 
 	/* Kept by the pool layer. */
-	unsigned connections; /* servers, in any state */
+	uint8_t protocol_minor; /* newest of protocol 3 to ask for: 0, unless it is known to have more */
+	bool protocol_refused; /* it said that it had more, and then did not take it */
+	unsigned connections;  /* servers, in any state */
 	unsigned leased;
 	uint64_t reads; /* requests sent */
 	uint64_t writes;

@@ -20,10 +20,14 @@
 
 #define LOGIN_MESSAGE_MAX 65536
 
+/* The major version that brought protocol 3.2. */
+#define PROTOCOL_MINOR_SINCE 18
+
 /* What is only needed until the server is logged in. */
 struct server_login {
 	struct answer answer;
 	struct greeting greeting;
+	uint16_t minor; /* of the protocol: asked for, or what the server made of it */
 	bool authenticated;
 };
 
@@ -80,7 +84,8 @@ void login_begin(struct server *server)
 	answer_begin(&server->login->answer, server->pool->user, server->pool->secret,
 		     &server->pool->keys);
 	writer_init_text(&writer, &packet);
-	startup_begin(&writer, 0);
+	server->login->minor = server->at->host->protocol_minor;
+	startup_begin(&writer, server->login->minor);
 	startup_param(&writer, "user", server->pool->user);
 	startup_param(&writer, "database", database_name(server->pool));
 	for (unsigned i = 0; i < entry->parameter_count; i++)
@@ -128,6 +133,29 @@ static void take_authentication(struct server *server, const struct message *mes
 	text_done(&packet);
 }
 
+/* Others than PostgreSQL 18 may not even know how to say that they do not have 3.2: not asked. */
+static void note_version(struct host *host, const char *version)
+{
+	bool has_more = strtol(version, NULL, 10) >= PROTOCOL_MINOR_SINCE;
+
+	host->protocol_minor = has_more && !host->protocol_refused ? PROTOCOL_MINOR : 0;
+}
+
+/* The server has less than was asked for; options it cannot refuse, for we ask for none. */
+static void take_negotiation(struct server *server, const struct message *message)
+{
+	struct reader reader = reader_over(message->body, message->body_len);
+	uint32_t newest = reader_u32(&reader);
+	uint32_t options = reader_u32(&reader);
+
+	if (!reader_is_done(&reader) || options != 0 || newest >> 16 != 3 ||
+	    (newest & 0xffff) >= server->login->minor) {
+		break_login(server, "broken NegotiateProtocolVersion");
+		return;
+	}
+	server->login->minor = (uint16_t)(newest & 0xffff);
+}
+
 static void take_parameter(struct server *server, const struct message *message)
 {
 	struct reader reader = reader_over(message->body, message->body_len);
@@ -138,6 +166,8 @@ static void take_parameter(struct server *server, const struct message *message)
 		break_login(server, "broken ParameterStatus");
 		return;
 	}
+	if (strcmp(name, "server_version") == 0)
+		note_version(server->at->host, value);
 	greeting_add(&server->login->greeting, name, value);
 	server_note_parameter(server, name, value);
 }
@@ -155,6 +185,14 @@ static void take_key(struct server *server, const struct message *message)
 	memcpy(server->key, reader_bytes(&reader, server->key_len), server->key_len);
 }
 
+/* A pooler before a new PostgreSQL tells that one's version, and may know 3.0 only. */
+static bool refuses_protocol(const struct server *server, const struct error_fields *fields)
+{
+	return server->login->minor > 0 && !server->login->authenticated &&
+	       (error_is(fields, SQLSTATE_FEATURE_NOT_SUPPORTED) ||
+		error_is(fields, SQLSTATE_PROTOCOL_VIOLATION));
+}
+
 /*
  * Refused for what will pass (starting up, too many connections), those who wait go on waiting;
  * refused for good, they are told in the server's own words.
@@ -167,6 +205,12 @@ static void take_error(struct server *server, const struct message *message)
 
 	if (!error_read(message->body, message->body_len, &fields)) {
 		break_login(server, "broken ErrorResponse");
+		return;
+	}
+	if (refuses_protocol(server, &fields)) {
+		server->at->host->protocol_refused = true;
+		server->at->host->protocol_minor = 0;
+		server_close(server, "the server does not take its newest protocol: asked for 3.0");
 		return;
 	}
 	passing = error_is(&fields, SQLSTATE_CANNOT_CONNECT_NOW) ||
@@ -223,8 +267,10 @@ static void take_message(struct server *server, const struct message *message)
 	case MSG_ERROR_RESPONSE:
 		take_error(server, message);
 		break;
-	case MSG_NOTICE_RESPONSE:
 	case MSG_NEGOTIATE_PROTOCOL_VERSION:
+		take_negotiation(server, message);
+		break;
+	case MSG_NOTICE_RESPONSE:
 		break;
 	case MSG_READY_FOR_QUERY:
 		if (!server->login->authenticated)

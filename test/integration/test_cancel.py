@@ -340,3 +340,18 @@ def test_a_server_without_a_good_key_is_refused_or_not_cancelled(pgweir, fake_po
         wait_until(lambda: fake.received("Q"))
         client.cancel()
         assert weir.is_running()
+
+
+def test_a_cancel_of_the_newest_protocol_both_ways(pgweir, single, wait_until):
+    """The second server is asked for 3.2 where the first one said that it is PostgreSQL 18."""
+    weir = pgweir(host=single)
+    with weir.connect(protocol=3 << 16 | 2) as first, weir.connect(protocol=3 << 16 | 2) as second:
+        for client in (first, second):
+            client.query("BEGIN")
+        for client in (first, second):
+            client.send(query(sleeper("victim")))
+            wait_until(lambda: is_running(single, "%victim%"))
+            client.cancel()
+            assert client.recv_ready().error.sqlstate == "57014"
+            client.query("ROLLBACK")
+            client.query("BEGIN")

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from harness import wire
-from harness.helpers import backends, fatal, pid_of
+from harness.fakepg import PARAMETERS, authentication, command, error, key_data, parameter, ready
+from harness.helpers import backends, fatal, pid_of, refusal
 from harness.wire import bind, close, describe, execute, flush, parse, query, sync
 
 pytestmark = pytest.mark.majors
@@ -417,6 +418,115 @@ def test_max_packet_size_bounds_a_message(pgweir, single):
         errors = [found for found in client.recv_closed() if found.type == "E"]
         assert errors[0].fields()["C"] == "08P01"
         assert other.value("SELECT 1") == "1"
+
+
+PROTOCOL_3_2 = 3 << 16 | 2
+
+
+def greeting(version, key, negotiate=None):
+    """A server's answer to its startup packet."""
+    values = dict(PARAMETERS, server_version=version)
+    return ([wire.message("v", struct.pack("!ii", negotiate, 0))] if negotiate else []) + [
+        authentication(), *(parameter(*item) for item in values.items()), key_data(77, key), ready()]
+
+
+def two_servers(pgweir, fake):
+    """A pgweir whose second server knows what the first one said, busy both."""
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"default_pool_size": 2})
+    first, second = weir.connect(), weir.connect()
+    first.query("BEGIN")
+    second.query("BEGIN")
+    return weir, first, second
+
+
+def in_blocks(server):
+    for found in server.messages():
+        if found.body.startswith(b"BEGIN"):
+            server.send(command("BEGIN"), ready("T"))
+        elif not found.body.startswith(b"SLOW"):
+            server.answer(found)
+
+
+@pytest.mark.parametrize("length", [4, 32, 256])
+def test_a_server_of_postgres_18_is_asked_for_protocol_3_2_and_its_key_kept_whole(
+        pgweir, fake_postgres, wait_until, length):
+    key = bytes(range(length % 256)) or bytes(256)
+
+    def script(server):
+        server.read_startup()
+        server.send(*greeting("18.4", key))
+        in_blocks(server)
+
+    fake = fake_postgres(script)
+    _, first, second = two_servers(pgweir, fake)
+    with first, second:
+        assert [server.protocol for server in fake.connections] == [wire.PROTOCOL_3_0, PROTOCOL_3_2]
+        second.send(query("SLOW"))
+        wait_until(lambda: any(b"SLOW" in found.body for found in fake.received("Q")))
+        second.cancel()
+        assert fake.cancels == [(77, key)]
+
+
+@pytest.mark.parametrize("version", ["15.4", "17.10", "10.1", "9.6", "nonsense", ""])
+def test_an_older_server_is_never_asked_for_more_than_protocol_3_0(pgweir, fake_postgres, version):
+    def script(server):
+        server.read_startup()
+        server.send(*greeting(version, b"abcd"))
+        in_blocks(server)
+
+    fake = fake_postgres(script)
+    _, first, second = two_servers(pgweir, fake)
+    with first, second:
+        assert {server.protocol for server in fake.connections} == {wire.PROTOCOL_3_0}
+
+
+@pytest.mark.parametrize("how", ["negotiated", "0A000", "08P01"])
+def test_a_pooler_before_postgres_18_that_knows_3_0_only(pgweir, fake_postgres, how):
+    """It hands on the version of who is behind it."""
+    def script(server):
+        server.read_startup()
+        newer = server.protocol != wire.PROTOCOL_3_0
+        if newer and how != "negotiated":
+            server.send(error(how, "bad packet header", "FATAL"))
+            return
+        server.send(*greeting("18.4", b"abcd", wire.PROTOCOL_3_0 if newer else None))
+        in_blocks(server)
+
+    fake = fake_postgres(script)
+    weir, first, second = two_servers(pgweir, fake)
+    with first, second:
+        expected = [wire.PROTOCOL_3_0, PROTOCOL_3_2] + [wire.PROTOCOL_3_0] * (how != "negotiated")
+        assert [server.protocol for server in fake.connections] == expected
+
+
+@pytest.mark.parametrize("body", [
+    struct.pack("!ii", 3 << 16 | 2, 0), struct.pack("!ii", 3 << 16 | 9, 0), struct.pack("!ii", 4 << 16, 0),
+    struct.pack("!ii", 3 << 16, 1) + b"_pq_.x\0", struct.pack("!i", 3 << 16), b""], ids=str)
+def test_a_negotiation_that_makes_no_sense_ends_the_login(pgweir, fake_postgres, body):
+    def script(server):
+        server.read_startup()
+        server.send(wire.message("v", body), *greeting("18.4", b"abcd"))
+        list(server.messages())
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}})
+    assert refusal(weir).sqlstate == "08P01"
+
+
+@pytest.mark.parametrize("minor,names,answer", [
+    (0, [], None), (1, [], None), (2, [], None), (3, [], 2), (9999, [], 2), (0, ["_pq_.a", "_pq_.b"], 0),
+    (9999, ["_pq_.test_protocol_negotiation"], 2)])
+def test_a_client_that_asks_for_more_is_told_what_there_is(pgweir, single, minor, names, answer):
+    weir = pgweir(host=single)
+    with weir.connect(protocol=3 << 16 | minor, params={name: "" for name in names}) as client:
+        if answer is None:
+            assert client.negotiated is None
+        else:
+            expected = struct.pack("!ii", 3 << 16 | answer, len(names))
+            assert client.negotiated.body == expected + b"".join(wire.text(name) for name in names)
+        assert len(client.key) == (32 if minor >= 2 else 4)
+        assert client.value("SELECT 1") == "1"
 
 
 @pytest.mark.parametrize("params", [{}, {"replication": "database"}], ids=["plain", "replication"])
