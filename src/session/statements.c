@@ -388,8 +388,11 @@ enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 	struct writer writer;
 
 	*answered = false;
-	if (stream_available(&client->stream) < len || len <= MESSAGE_HEADER ||
-	    !deallocate_begins(sql, len - MESSAGE_HEADER - 1) || !tracks_names(client))
+	if (len <= MESSAGE_HEADER || len > DEALLOCATE_TEXT_MAX || !tracks_names(client))
+		return STEP_NEXT;
+	if (!forward_is_whole(client, len))
+		return STEP_WAIT;
+	if (!deallocate_begins(sql, len - MESSAGE_HEADER - 1))
 		return STEP_NEXT;
 	client_server(client)->doubt = true;
 	entry = find_deallocated(client, sql, len - MESSAGE_HEADER - 1);

@@ -574,6 +574,17 @@ def test_a_query_in_a_batch_that_failed_is_skipped(pgweir, single):
         assert client.value("SELECT 2") == "2"
 
 
+def test_a_deallocate_that_comes_in_pieces_is_understood(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT 1")
+        data = query("DEALLOCATE s")
+        client.send(data[:9])
+        assert client.is_quiet(0.05)
+        client.send(data[9:])
+        assert client.recv_ready().tags == ["DEALLOCATE"]
+
+
 def test_a_deallocate_that_is_not_run_takes_nothing(pgweir, single):
     weir = pgweir(host=single)
     with weir.connect() as client:
