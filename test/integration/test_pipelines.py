@@ -11,7 +11,9 @@ import random
 import pytest
 
 from harness import wire
+from harness.cluster import wait_until
 from harness.helpers import many
+from harness.split import prepare, wait_for_reads
 from harness.wire import bind, close, describe, execute, flush, parse, query, sync
 
 NAMES = ["s1", "s2", "s3", "S1", "PGWEIR_1", "a name of \u00e9 bytes " + "x" * 20]
@@ -171,11 +173,27 @@ def run_seed(weir, host, seed, verbose=False):
 
 
 @pytest.mark.parametrize("limit", [200, 2])
-@pytest.mark.parametrize("seed", [int(os.environ["PIPELINE_SEED"]) // 1000] if "PIPELINE_SEED" in os.environ
-                         else range(int(os.environ.get("PIPELINES", "8"))))
+@pytest.mark.parametrize("seed", [int(os.environ["PIPELINE_SEED"]) // 1000]
+                         if "PIPELINE_SEED" in os.environ
+                         else range(int(os.environ.get("PIPELINES", "3"))))
 def test_pipelines_are_answered_as_by_postgres(pgweir, single, seed, limit):
     weir = pgweir(host=single, settings={"default_pool_size": SERVERS,
                                          "max_prepared_statements": limit})
     last = int(os.environ.get("PIPELINE_SEED", "-1"))
     for more in range(seed * 1000, seed * 1000 + 10):
         run_seed(weir, single, more, more == last)
+
+
+def test_pipelines_of_a_split_database_are_answered_as_by_postgres(pgweir, cluster):
+    prepare(cluster)
+    weir = pgweir(cluster=cluster, settings={"default_pool_size": SERVERS,
+                                             "max_prepared_statements": 3})
+    wait_for_reads(weir, cluster.replicas, wait_until)
+    for seed in range(500_000, 500_010):
+        run_seed(weir, cluster.primary, seed)
+
+
+def test_pipelines_in_session_pooling_are_answered_as_by_postgres(pgweir, single):
+    weir = pgweir(host=single, settings={"pool_mode": "session"})
+    for seed in range(600_000, 600_005):
+        run_seed(weir, single, seed)
