@@ -293,7 +293,7 @@ void client_error(struct client *client, const char *sqlstate, const char *fmt, 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (client->pooler->config->settings.log_pooler_errors)
-		log_info(client, "pooler error: %s", text);
+		log_warn(client, "pooler error: %s", text);
 	writer_init_text(&writer, &packet);
 	compose_error(&writer, sqlstate, text);
 	client_send(client, packet.data, (uint32_t)packet.len);

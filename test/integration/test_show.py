@@ -515,5 +515,9 @@ def test_the_log_says_who_comes_and_goes(weir):
     with pytest.raises(WireError):
         weir.connect(database="nowhere")
     weir.wait_log(r"WARNING C-\d+: \(?\w+\)?/app@\S+ pooler error: no such database: nowhere$")
+    with weir.connect("admin", "pgbouncer") as console:
+        console.request(query("NONSENSE"))
+    weir.wait_log(r"WARNING C-\d+: pgbouncer/admin@\S+ pooler error: invalid command 'NONSENSE', "
+                  r"use SHOW HELP;$")
     weir.wait_log(r"\[\d+\] LOG process up: ")
     weir.wait_log(r"LOG C-\d+: pgbouncer/admin@\S+ closing because: client close request")
