@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sql/change.h"
 #include "sql/classify.h"
 #include "sql/directive.h"
 #include "sql/lex.h"
@@ -71,6 +72,23 @@ static void check_appended(const char *sql, size_t size, const struct classify_o
 	free(longer);
 }
 
+/* Changes end, and their names are names. */
+static void check_changes(const char *sql, size_t size, bool std_strings)
+{
+	struct change_reader reader;
+	struct change change;
+	size_t left = size + 1;
+
+	(void)change_is_possible(sql, size);
+	change_begin(&reader, sql, size, std_strings);
+	while (change_next(&reader, &change)) {
+		require(left-- > 0);
+		require(strlen(change.name) < sizeof(change.name));
+		if (change.kind == CHANGE_SET || change.kind == CHANGE_RESET)
+			require(change.name[0] != '\0');
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint32_t caps[] = { 0, 17, CLASSIFY_MAX_SCAN };
@@ -95,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (i = 0; i < 2; i++) {
 		check_tokens(sql, size, i);
+		check_changes(sql, size, i);
 		if (directive_read(sql, size, i, &directive))
 			require(directive.kind != DIRECTIVE_NONE && directive.name[0]);
 	}
