@@ -168,7 +168,8 @@ struct settings {
 	usec_t transaction_timeout;
 	usec_t cancel_wait_timeout;
 	const char *ignore_startup_parameters; /* comma list */
-	const char *track_extra_parameters;    /* comma list */
+	bool track_session;
+	const char *track_extra_parameters; /* comma list */
 	const char *login_notify_message;
 	bool application_name_add_host;
 

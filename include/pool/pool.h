@@ -11,6 +11,7 @@
 #include "cluster/host.h"
 #include "conf/settings.h"
 #include "io/deadline.h"
+#include "pool/greeting.h"
 #include "pool/need.h"
 #include "pool/parameters.h"
 #include "pool/server.h"
@@ -88,21 +89,6 @@ struct pool_host {
 	bool removed;	 /* the host left the cluster: closed when its servers are gone */
 };
 
-/* What a server told at login, for greeting clients: name and value, interned. */
-struct greeting_parameter {
-	const char *name;
-	const char *value;
-};
-
-/* All of them: what a server reported before its first ReadyForQuery. */
-struct greeting {
-	struct greeting_parameter *parameters;
-	unsigned count;
-};
-
-void greeting_add(struct greeting *greeting, const char *name, const char *value);
-void greeting_done(struct greeting *greeting);
-
 /* Who waits: for the primary, for another host, for a connection of their own. */
 enum pool_queue {
 	QUEUE_WRITE,
@@ -133,6 +119,7 @@ struct pool {
 	struct deadline disuse;
 	usec_t unused_since;	  /* no clients, no servers; 0: there are some */
 	struct greeting greeting; /* of the last server that logged in; empty: none did yet */
+	struct startups startups; /* startup packets that servers have accepted */
 	char *failure;		  /* why the last attempt to connect failed; NULL: it did not */
 	char failure_state[6];	  /* its SQLSTATE */
 	char *secret;		  /* password or stored secret for servers; NULL: none */

@@ -40,6 +40,21 @@ enum server_copy {
 	COPY_BOTH,
 };
 
+/* What its client's commands left on a server, beyond `parameters`: a mask. */
+enum server_left {
+	LEFT_SETTINGS = 1 << 0, /* some that are not reported, or who it is */
+	LEFT_UNKNOWN = 1 << 1,	/* such that nobody has read the names of */
+	LEFT_DEFAULTS = 1 << 2, /* settings went back to defaults: the server's, not the client's */
+	LEFT_CURSORS = 1 << 3,	/* WITH HOLD */
+	LEFT_CHANNELS = 1 << 4, /* LISTEN */
+	LEFT_TEMPORARY = 1 << 5, /* tables and the like */
+	LEFT_ASKED = 1 << 6,	 /* the server was asked for the settings (track_session) */
+	LEFT_FAILED = 1 << 7,	 /* and did not say */
+};
+
+/* Undoes LEFT_SETTINGS. */
+#define SERVER_CLEANING "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL"
+
 /* One connection to PostgreSQL. */
 struct server {
 	struct log_subject log;
@@ -66,6 +81,10 @@ struct server {
 	struct deadline deadline; /* connecting, login, chores: gives up; idle: is closed */
 	struct deadline transaction_deadline; /* leased: the session layer's, transaction_timeout */
 	const struct parameters *parameters;  /* that it has */
+	const struct parameters *before; /* its client's, if the transaction has changed them */
+	const struct parameters *found;	 /* settings of the session, while it lists them */
+	struct text named;		 /* settings to ask for by name, as literals */
+	uint32_t reported;		 /* a bit for each tracked parameter that it reports */
 	struct pending pending;
 	struct prepared_set prepared;
 	uint64_t unnamed;	/* id of its unnamed statement; 0: none, or nobody knows */
@@ -81,6 +100,7 @@ struct server {
 	uint16_t cancels;      /* cancel requests aimed at it that still travel */
 	uint8_t state;
 	uint8_t copy;
+	uint8_t left;	     /* enum server_left */
 	char last_words[6];  /* SQLSTATE of a FATAL error; "": none */
 	uint8_t replication; /* enum replication of proto/startup.h: what it is made for */
 	char transaction;    /* of the last ReadyForQuery: I, T or E */
@@ -89,6 +109,7 @@ struct server {
 	bool doubt;	     /* a statement under way may deallocate others */
 	bool checked;	     /* answered its check, and was not leased since */
 	bool used;	     /* has run a client's request since its last reset */
+	bool reconnects;     /* connect_query is to be run again */
 	bool pass_drop;	     /* what goes through unseen is dropped */
 	bool waits;	     /* canceling: not begun, too many others are under way */
 };
@@ -148,7 +169,7 @@ void server_take_parameter(struct server *server, const struct message *message)
 /* A cancel request aimed at it is through or given up. */
 void server_cancel_ended(struct server *server);
 
-/* Starts our own queries before the server may be leased again; it is idle afterwards. */
+/* Starts a query of ours before the server may be leased; pool_server_ready follows. */
 void server_run_chores(struct server *server, const char *sql);
 
 /* Seconds since it began to connect. */

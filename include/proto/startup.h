@@ -70,17 +70,30 @@ bool startup_is_protocol_option(const char *name);
 bool startup_negotiate(const struct startup *startup, struct writer *writer);
 
 /*
- * One setting out of the parameter `options` ("-c k=v", "-ck=v", "--k=v"; a backslash takes the
- * next character as it is).  Starts with *at = the string.  Name ('-' becomes '_' as in
- * PostgreSQL) and value are written, NUL-terminated, into `buffer`.
+ * The settings in the parameter `options`: "-c k=v", "-ck=v", "--k=v", and the other switches of a
+ * PostgreSQL backend that mean a setting; a backslash takes the next character as it is.
  */
+struct startup_options {
+	const char *at; /* of the text: the next word */
+	char *word;	/* the one that is being read, without its backslashes */
+	char *rest;	/* of the word */
+	size_t size;
+};
+
 enum startup_option {
 	OPTION_SET,
 	OPTION_END,
-	OPTION_BAD, /* another switch, no value, or larger than the buffer */
+	OPTION_BAD, /* no switch of PostgreSQL's, or larger than the buffer: the name is it */
+	OPTION_LACKS_VALUE, /* the name is what was to be set */
 };
-enum startup_option startup_option_next(const char **at, char *buffer, size_t size,
-					const char **name, const char **value);
+
+/* Words are read into a buffer of this size, which is not empty. */
+void startup_options_begin(struct startup_options *options, const char *text, char *word,
+			   size_t size);
+
+/* The next one; a '-' in a name becomes '_', as in PostgreSQL.  Valid until the next call. */
+enum startup_option startup_options_next(struct startup_options *options, const char **name,
+					 const char **value);
 
 /* The parameter `replication` (NULL: absent): "database" or PostgreSQL's boolean words. */
 enum replication {

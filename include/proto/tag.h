@@ -2,6 +2,7 @@
 #ifndef PGWEIR_PROTO_TAG_H
 #define PGWEIR_PROTO_TAG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,7 +43,32 @@ enum tag {
 	TAG_LOCK_TABLE,
 	TAG_DO,
 	TAG_CALL,
+	TAG_CREATE, /* anything */
 };
+
+/*
+ * Whether a body of CommandComplete may say that a session was changed; false for what
+ * is ordinary.
+ */
+static inline bool tag_may_matter(const uint8_t *body, size_t len)
+{
+	if (len < 4)
+		return len > 1 && body[0] == 'D'; /* DO */
+	switch (body[0]) {
+	case 'S': /* SET, not SELECT */
+		return body[2] == 'T';
+	case 'R': /* RESET, not ROLLBACK */
+		return body[2] == 'S';
+	case 'D': /* DISCARD, DEALLOCATE, DO; not DELETE */
+		return body[2] != 'L';
+	case 'C': /* CREATE, CALL; not COMMIT, COPY */
+		return body[1] != 'O';
+	case 'L': /* LISTEN */
+		return body[1] == 'I';
+	default:
+		return false;
+	}
+}
 
 /*
  * Classifies a body of CommandComplete.  The number of rows at its end goes to *rows (0 if there

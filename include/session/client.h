@@ -111,6 +111,8 @@ struct client {
 	bool must_write;      /* the request that is sent anew goes to the primary */
 	bool reads;	      /* the request under way is certainly a read */
 	bool writes;	      /* the transaction under way may have written */
+	bool parsed_read;     /* what its unnamed statement leaves behind was read in its text */
+	bool bound_read;      /* the same of the statement that was bound last */
 	bool session_state;   /* it made state on its server that others lack */
 	bool console_admin;
 	bool commits;	  /* a COMMIT is under way */
@@ -212,6 +214,9 @@ uint64_t client_holder_id(const struct holder *holder);
 
 /* "10.0.0.1:5000", "unix(123)@5000". */
 const char *client_peer_text(const struct client *client, char *buffer, size_t size);
+
+/* How a client that is logged in takes what happens to its lease. */
+extern const struct holder_calls client_calls;
 
 /* Console and status: the admin layer's calls, set at start. */
 struct console_calls {

@@ -25,10 +25,13 @@ enum pending_mark {
 	MARK_OURS,	 /* nothing that is remembered */
 	MARK_DUPLICATE,	 /* a Parse that must fail, since the client has the name */
 	MARK_OWN_ERROR,	 /* made to fail; subject: what is said instead (session/replies) */
+	MARK_READ,	 /* what the request leaves on its server was read in its text */
+	MARK_RENEWAL,	 /* of the SETs of what a client's RESET should not have reset */
+	MARK_STATE,	 /* of the question for the settings of the session */
 };
 
-/* Makes a server that was just leased fit the client: its parameters. */
-void forward_prepare_server(struct client *client);
+/* Sends a query of ours; its reply is owed and dropped. */
+void forward_own_query(struct client *client, const char *sql, enum pending_mark mark);
 
 /* Sends the BEGIN that was deferred. */
 void forward_begin(struct client *client);

@@ -11,11 +11,18 @@
 struct client;
 struct database;
 struct auth_query;
+struct parameters;
 
 /* A client's login: from its first packet to its first ReadyForQuery. */
 
 #define DATABASE_NAME_MAX 63
 #define USER_NAME_MAX 127
+
+/* In what words PostgreSQL refused the startup parameters. */
+struct login_refusal {
+	char sqlstate[6]; /* "": it did not */
+	char text[512];
+};
 
 /* What is only needed until the client is logged in. */
 struct client_login {
@@ -24,11 +31,15 @@ struct client_login {
 	char *application_name;
 	struct text server_parameters; /* replication: for its server, as in a startup packet */
 	struct verify verify;
-	struct auth_query *query; /* auth_query, while it is asked; else NULL */
+	struct auth_query *query;	      /* auth_query, while it is asked; else NULL */
+	const struct parameters *startup;     /* of the startup packet */
+	const struct parameters *startup_key; /* the same without application_name */
+	struct login_refusal refusal;
 	uint16_t minor;
 	bool console;
 	bool console_admin;
 	uint8_t requests;
+	uint8_t checks; /* servers that were lost before they said what they think of it */
 };
 
 /* Takes the input of a client in CLIENT_STARTUP or CLIENT_AUTH. */

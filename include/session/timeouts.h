@@ -23,6 +23,9 @@ usec_t timeouts_wait_limit(const struct holder *holder, const char **why);
  */
 void timeouts_request_began(struct client *client, usec_t when);
 
+/* A login goes on with a server's answer: client_login_timeout goes on. */
+void timeouts_login(struct client *client);
+
 /* The server is ready inside a transaction block: idle_transaction_timeout begins. */
 void timeouts_transaction_idle(struct client *client);
 

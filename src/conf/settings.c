@@ -345,6 +345,8 @@ static const struct setting rows[] = {
 { "track_extra_parameters", KEY_STRING, FIELD(track_extra_parameters), "IntervalStyle", NULL, NULL,
   NULL, GLOBAL, RESTART,
   "More parameters, separated by commas, that are kept per client; PostgreSQL must report them." },
+{ "track_session", KEY_BOOL, FIELD(track_session), "0", NULL, NULL, NULL, BOTH, LIVE,
+  "In transaction and statement pooling, let what a client SET follow it to its next server." },
 { "transaction_timeout", KEY_TIME, FIELD(transaction_timeout), "0", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,
   "Transactions that run longer are ended, with their connections; 0 is never." },
 { "unix_socket_dir", KEY_STRING, FIELD(unix_socket_dir), "/tmp", NULL, NULL, NULL, GLOBAL, RESTART,

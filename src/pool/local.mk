@@ -5,6 +5,7 @@ libpgweir_a_SOURCES += \
 	src/pool/database.c include/pool/database.h \
 	src/pool/dedicated.c include/pool/dedicated.h \
 	src/pool/disuse.c include/pool/disuse.h \
+	src/pool/greeting.c include/pool/greeting.h \
 	src/pool/login.c include/pool/login.h \
 	src/pool/parameters.c include/pool/parameters.h \
 	src/pool/pending.c include/pool/pending.h \

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "auth/answer.h"
-#include "base/intern.h"
 #include "base/mem.h"
 #include "pool/connects.h"
 #include "pool/database.h"
@@ -30,27 +29,6 @@ struct server_login {
 	uint16_t minor; /* of the protocol: asked for, or what the server made of it */
 	bool authenticated;
 };
-
-void greeting_add(struct greeting *greeting, const char *name, const char *value)
-{
-	struct greeting_parameter *parameter;
-
-	greeting->parameters = mem_grow(greeting->parameters,
-					(greeting->count + 1) * sizeof(*greeting->parameters));
-	parameter = &greeting->parameters[greeting->count++];
-	parameter->name = intern_string(name);
-	parameter->value = intern_string(value);
-}
-
-void greeting_done(struct greeting *greeting)
-{
-	for (unsigned i = 0; i < greeting->count; i++) {
-		intern_unref(greeting->parameters[i].name);
-		intern_unref(greeting->parameters[i].value);
-	}
-	free(greeting->parameters);
-	memset(greeting, 0, sizeof(*greeting));
-}
 
 void login_free(struct server *server)
 {
@@ -168,7 +146,6 @@ static void take_parameter(struct server *server, const struct message *message)
 	}
 	if (strcmp(name, "server_version") == 0)
 		note_version(server->at->host, value);
-	greeting_add(&server->login->greeting, name, value);
 	server_note_parameter(server, name, value);
 }
 
@@ -242,14 +219,29 @@ static void finish(struct server *server)
 		login_free(server);
 		return;
 	}
+	if (query[0] != '\0') {
+		server_run_chores(server, query);
+		return;
+	}
+	login_done(server);
+	pool_server_ready(server);
+}
+
+void login_note_parameter(struct server *server, const char *name, const char *value)
+{
+	greeting_set(&server->login->greeting, name, value);
+}
+
+void login_done(struct server *server)
+{
+	struct pool *pool = server->pool;
+
+	if (server->login == NULL)
+		return;
 	greeting_done(&pool->greeting);
 	pool->greeting = server->login->greeting;
 	memset(&server->login->greeting, 0, sizeof(server->login->greeting));
 	login_free(server);
-	if (query[0] != '\0')
-		server_run_chores(server, query);
-	else
-		pool_server_ready(server);
 }
 
 static void take_message(struct server *server, const struct message *message)

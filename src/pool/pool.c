@@ -286,6 +286,7 @@ static void bury(struct task *task)
 	deadlines_done(&pool->requests);
 	deadlines_done(&pool->transactions);
 	greeting_done(&pool->greeting);
+	startups_done(&pool->startups);
 	free(pool->failure);
 	mem_free_secret(pool->secret);
 	mem_wipe(&pool->keys, sizeof(pool->keys));
@@ -408,6 +409,7 @@ void pool_detach(struct server *server)
 	holder->server = NULL;
 	stream_part(&server->stream);
 	deadline_clear(&server->transaction_deadline);
+	parameters_clear(&server->before);
 	server->at->host->leased--;
 }
 
@@ -560,9 +562,70 @@ static const char *why_to_close(struct server *server)
 	return NULL;
 }
 
+static bool resets(const struct settings *settings)
+{
+	return settings->server_reset_query[0] != '\0' &&
+	       (settings->pool_mode == POOL_MODE_SESSION || settings->server_reset_query_always);
+}
+
+/*
+ * What a client left on the server is taken off.  In session pooling that is the reset query's
+ * business, but what we have set ourselves and the client may have changed is not known any more.
+ */
+static void clean(struct server *server)
+{
+	static const struct {
+		unsigned left;
+		const char *sql;
+	} cleanings[] = {
+		{ LEFT_SETTINGS, SERVER_CLEANING ";" },
+		{ LEFT_CURSORS, "CLOSE ALL;" },
+		{ LEFT_CHANNELS, "UNLISTEN *;" },
+		{ LEFT_TEMPORARY, "DISCARD TEMP;" },
+	};
+	const unsigned again = LEFT_SETTINGS | LEFT_CHANNELS | LEFT_TEMPORARY;
+	struct text sql = { 0 };
+
+	for (size_t i = 0; i < sizeof(cleanings) / sizeof(cleanings[0]); i++)
+		if ((server->left & cleanings[i].left) != 0)
+			text_add(&sql, cleanings[i].sql);
+	server->reconnects = (server->left & again) != 0;
+	if ((server->left & LEFT_SETTINGS) != 0)
+		parameters_reset(&server->parameters, server->reported);
+	server_run_chores(server, text_string(&sql));
+	text_done(&sql);
+}
+
+/* Runs what is to be run before the server may be leased again; false if that is nothing. */
+static bool do_chore(struct server *server)
+{
+	const unsigned cleaned = LEFT_SETTINGS | LEFT_CURSORS | LEFT_CHANNELS | LEFT_TEMPORARY;
+	const struct settings *settings = &server->pool->settings;
+	const char *connect_query = server->pool->database->entry->connect_query;
+	unsigned left = server->left;
+
+	if (server->used && resets(settings)) {
+		server->used = false;
+		server_run_chores(server, settings->server_reset_query);
+		return true;
+	}
+	if ((left & cleaned) != 0 && settings->pool_mode != POOL_MODE_SESSION) {
+		clean(server);
+		server->left = 0;
+		return true;
+	}
+	server->left = 0;
+	if (server->reconnects && connect_query[0] != '\0') {
+		server->reconnects = false;
+		server_run_chores(server, connect_query);
+		return true;
+	}
+	server->reconnects = false;
+	return false;
+}
+
 void pool_return(struct server *server)
 {
-	const struct settings *settings = &server->pool->settings;
 	const char *why = why_to_close(server);
 
 	assert(pending_is_empty(&server->pending) && server->transaction == 'I');
@@ -573,14 +636,8 @@ void pool_return(struct server *server)
 		server_close(server, why);
 	else if (server->cancels != 0)
 		server_become(server, SERVER_HELD, "a cancel request travels");
-	else if (server->used && settings->server_reset_query[0] != '\0' &&
-		 (settings->pool_mode == POOL_MODE_SESSION ||
-		  settings->server_reset_query_always)) {
-		server->used = false;
-		server_run_chores(server, settings->server_reset_query);
-	} else {
+	else if (!do_chore(server))
 		rest(server, "returned");
-	}
 }
 
 void pool_server_ready(struct server *server)
@@ -591,7 +648,7 @@ void pool_server_ready(struct server *server)
 	connects_forget_failure(server->pool);
 	if (why != NULL && server->state != SERVER_LOGIN)
 		server_close(server, why);
-	else
+	else if (!do_chore(server))
 		rest(server, "ready");
 	pool_wake(server->pool);
 }
@@ -683,6 +740,7 @@ void pool_reconnect(struct pool *pool, const char *why)
 		dedicated_close(at, why);
 	}
 	greeting_done(&pool->greeting);
+	startups_done(&pool->startups);
 	pool_close_idle(pool, why);
 	pool_wake(pool);
 }

@@ -171,6 +171,9 @@ void server_close(struct server *server, const char *why)
 	}
 	login_free(server);
 	parameters_clear(&server->parameters);
+	parameters_clear(&server->before);
+	parameters_clear(&server->found);
+	text_done(&server->named);
 	prepared_set_clear(&server->prepared);
 	server->burial.run = bury;
 	loop_bury(pool->database->pooler->loop, &server->burial);
@@ -203,8 +206,13 @@ void server_note_parameter(struct server *server, const char *name, const char *
 {
 	int index = parameter_index(name);
 
-	if (index >= 0)
-		parameters_set(&server->parameters, index, value);
+	if (server->login != NULL)
+		login_note_parameter(server, name, value);
+	if (index < 0)
+		return;
+	if (server->login != NULL)
+		server->reported |= 1u << index;
+	parameters_set(&server->parameters, index, value);
 }
 
 void server_cancel_ended(struct server *server)
@@ -241,6 +249,10 @@ static void take_tag(struct server *server, const struct message *message)
 {
 	switch (tag_read(message->body, message->body_len, NULL)) {
 	case TAG_DISCARD_ALL:
+		parameters_reset(&server->parameters, server->reported);
+		server->left = 0;
+		prepared_set_clear(&server->prepared);
+		break;
 	case TAG_DEALLOCATE_ALL:
 		prepared_set_clear(&server->prepared);
 		break;
@@ -288,6 +300,7 @@ static void take_own_reply(struct server *server, const struct message *message)
 			server_close(server, "reset or check query left a transaction open");
 		} else {
 			server->transaction = 'I';
+			login_done(server);
 			pool_server_ready(server);
 		}
 		break;
@@ -604,7 +617,8 @@ void server_run_chores(struct server *server, const char *sql)
 	struct text message = { 0 };
 	struct writer writer;
 
-	server_become(server, SERVER_CHORES, sql);
+	if (server->state != SERVER_CHORES)
+		server_become(server, SERVER_CHORES, sql);
 	server->unnamed = 0; /* a simple query drops it */
 	writer_init_text(&writer, &message);
 	compose_query(&writer, sql);

@@ -156,53 +156,162 @@ static const char *skip_spaces(const char *p)
 	return p;
 }
 
-/* Copies a word without its backslashes (pg_split_opts); false if it does not fit. */
-static bool copy_word(const char **at, char *buffer, size_t size)
+/* Copies a word without its backslashes (pg_split_opts); false if there is none, or no room. */
+static bool take_word(struct startup_options *options)
 {
-	const char *p = *at;
+	const char *p = skip_spaces(options->at);
 	size_t len = 0;
 
+	options->rest = options->word;
+	if (*p == '\0')
+		return false;
 	while (*p != '\0' && !is_space(*p)) {
 		if (*p == '\\' && *++p == '\0')
 			break;
-		if (len + 1 >= size)
+		if (len + 1 >= options->size)
 			return false;
-		buffer[len++] = *p++;
+		options->word[len++] = *p++;
 	}
-	buffer[len] = '\0';
-	*at = p;
+	options->word[len] = '\0';
+	options->at = p;
 	return true;
 }
 
-enum startup_option startup_option_next(const char **at, char *buffer, size_t size,
-					const char **name, const char **value)
-{
-	const char *p = skip_spaces(*at);
-	char *equals;
-	char *c;
+/*
+ * The switches of a backend that mean a setting (PostgreSQL: process_postgres_switches).  Those
+ * with a value take it from the rest of the word, or from the next one.
+ */
+static const struct {
+	char letter;
+	const char *name;
+	const char *value; /* NULL: the argument */
+} switches[] = {
+	{ 'B', "shared_buffers", NULL },
+	{ 'd', "log_min_messages", NULL },
+	{ 'e', "datestyle", "euro" },
+	{ 'F', "fsync", "false" },
+	{ 'h', "listen_addresses", NULL },
+	{ 'i', "listen_addresses", "*" },
+	{ 'k', "unix_socket_directories", NULL },
+	{ 'l', "ssl", "true" },
+	{ 'N', "max_connections", NULL },
+	{ 'O', "allow_system_table_mods", "true" },
+	{ 'P', "ignore_system_indexes", "true" },
+	{ 'p', "port", NULL },
+	{ 'S', "work_mem", NULL },
+	{ 's', "log_statement_stats", "true" },
+	{ 'W', "post_auth_delay", NULL },
+};
 
-	if (*p == '\0')
-		return OPTION_END;
-	if (p[0] == '-' && p[1] == 'c')
-		p = skip_spaces(p + 2);
-	else if (p[0] == '-' && p[1] == '-')
-		p += 2;
-	else
-		return OPTION_BAD;
-	if (size == 0 || !copy_word(&p, buffer, size))
-		return OPTION_BAD;
-	equals = strchr(buffer, '=');
-	if (equals == NULL || equals == buffer)
-		return OPTION_BAD;
+/* -f and -t take a word that says which setting it is. */
+static const struct {
+	char letter;
+	const char *word;
+	const char *name;
+	const char *value;
+} choices[] = {
+	{ 'f', "s", "enable_seqscan", "false" },       { 'f', "i", "enable_indexscan", "false" },
+	{ 'f', "o", "enable_indexonlyscan", "false" }, { 'f', "b", "enable_bitmapscan", "false" },
+	{ 'f', "t", "enable_tidscan", "false" },       { 'f', "n", "enable_nestloop", "false" },
+	{ 'f', "m", "enable_mergejoin", "false" },     { 'f', "h", "enable_hashjoin", "false" },
+	{ 't', "pa", "log_parser_stats", "true" },     { 't', "pl", "log_planner_stats", "true" },
+	{ 't', "e", "log_executor_stats", "true" },
+};
+
+static enum startup_option read_pair(char *pair, const char **name, const char **value)
+{
+	char *equals = strchr(pair, '=');
+
+	*name = pair;
+	if (equals == NULL)
+		return OPTION_LACKS_VALUE;
 	*equals = '\0';
-	for (c = buffer; *c != '\0'; c++) {
+	for (char *c = pair; *c != '\0'; c++)
 		if (*c == '-')
 			*c = '_';
-	}
-	*name = buffer;
 	*value = equals + 1;
-	*at = p;
 	return OPTION_SET;
+}
+
+/* The argument of a switch: what is left of its word, or the next word. */
+static bool take_argument(struct startup_options *options)
+{
+	return *options->rest != '\0' || take_word(options);
+}
+
+static enum startup_option read_choice(struct startup_options *options, char letter,
+				       const char **name, const char **value)
+{
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		if (choices[i].letter != letter || strcmp(choices[i].word, options->rest) != 0)
+			continue;
+		*name = choices[i].name;
+		*value = choices[i].value;
+		options->rest += strlen(options->rest);
+		return OPTION_SET;
+	}
+	return OPTION_BAD;
+}
+
+static enum startup_option read_switch(struct startup_options *options, const char **name,
+				       const char **value)
+{
+	char letter = *options->rest++;
+
+	if (letter == 'c' || letter == '-' || letter == 'f' || letter == 't') {
+		enum startup_option option;
+
+		if (letter == '-' ? *options->rest == '\0' : !take_argument(options))
+			return OPTION_BAD;
+		if (letter == 'f' || letter == 't')
+			return read_choice(options, letter, name, value);
+		option = read_pair(options->rest, name, value);
+		options->rest += strlen(options->rest) + (option == OPTION_SET);
+		options->rest += strlen(options->rest);
+		return option;
+	}
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		if (switches[i].letter != letter)
+			continue;
+		*name = switches[i].name;
+		*value = switches[i].value;
+		if (*value == NULL) {
+			if (!take_argument(options))
+				return OPTION_BAD;
+			*value = options->rest;
+			options->rest += strlen(options->rest);
+		}
+		return OPTION_SET;
+	}
+	return OPTION_BAD;
+}
+
+void startup_options_begin(struct startup_options *options, const char *text, char *word,
+			   size_t size)
+{
+	options->at = text;
+	options->word = options->rest = word;
+	options->size = size;
+	word[0] = '\0';
+}
+
+enum startup_option startup_options_next(struct startup_options *options, const char **name,
+					 const char **value)
+{
+	enum startup_option option = OPTION_BAD;
+
+	if (*options->rest == '\0') {
+		if (*skip_spaces(options->at) == '\0')
+			return OPTION_END;
+		*name = options->word;
+		if (!take_word(options) || options->word[0] != '-' || options->word[1] == '\0')
+			return OPTION_BAD;
+		options->rest = options->word + 1;
+	}
+	option = read_switch(options, name, value);
+	if (option == OPTION_BAD)
+		*name = options->word;
+	return option;
 }
 
 /* Whether `value` is `word` or an abbreviation of at least `least` characters, in any case. */

@@ -106,5 +106,5 @@ enum tag tag_read(const uint8_t *body, size_t len, uint64_t *rows)
 		if (strncmp(tags[i].words, s, words) == 0 && tags[i].words[words] == '\0')
 			return tags[i].tag;
 	}
-	return TAG_OTHER;
+	return words > 7 && memcmp(s, "CREATE ", 7) == 0 ? TAG_CREATE : TAG_OTHER;
 }

@@ -387,7 +387,7 @@ uint64_t client_holder_id(const struct holder *holder)
 	return list_entry(holder, struct client, holder)->id;
 }
 
-static const struct holder_calls holder_calls = {
+const struct holder_calls client_calls = {
 	.leased = request_leased,
 	.limit = timeouts_wait_limit,
 	.waits = request_waits,
@@ -427,7 +427,7 @@ static struct client *take_socket(struct pooler *pooler, int fd, const struct ad
 
 	client->log.describe = describe;
 	client->pooler = pooler;
-	client->holder.calls = &holder_calls;
+	client->holder.calls = &client_calls;
 	client->id = ++pooler->last_id;
 	client->connected_at = clock_now();
 	client->task.run = on_resume;

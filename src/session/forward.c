@@ -16,6 +16,7 @@
 #include "session/names.h"
 #include "session/replies.h"
 #include "session/scan.h"
+#include "session/state.h"
 #include "session/statements.h"
 #include "session/timeouts.h"
 
@@ -28,7 +29,7 @@ void forward_text(struct server *server, struct text *packet)
 	text_done(packet);
 }
 
-static void send_own_query(struct client *client, const char *sql, enum pending_mark mark)
+void forward_own_query(struct client *client, const char *sql, enum pending_mark mark)
 {
 	struct server *server = client_server(client);
 	struct text packet = { 0 };
@@ -41,25 +42,9 @@ static void send_own_query(struct client *client, const char *sql, enum pending_
 	pending_push(&server->pending, PENDING_QUERY, PENDING_DROP, (uint8_t)mark, NULL);
 }
 
-void forward_prepare_server(struct client *client)
-{
-	struct server *server = client_server(client);
-	struct text sql = { 0 };
-
-	if (client->wanted == server->parameters)
-		return;
-	if (parameters_difference(client->wanted, server->parameters, &sql)) {
-		send_own_query(client, sql.data, MARK_PARAMETERS);
-		server->used = true;
-		/* Not all are reported: search_path would stay for the next client. */
-		parameters_share(&server->parameters, client->wanted);
-	}
-	text_done(&sql);
-}
-
 void forward_begin(struct client *client)
 {
-	send_own_query(client, client->begin, MARK_BEGIN);
+	forward_own_query(client, client->begin, MARK_BEGIN);
 	client->block = BLOCK_OPEN;
 }
 
@@ -108,6 +93,17 @@ void forward_made_up(struct client *client, struct server *server)
 	}
 }
 
+/* What the query would leave on the server; of a large one its beginning is looked at. */
+static bool note_query(struct client *client, uint32_t len)
+{
+	uint32_t avail = stream_available(&client->stream);
+	uint32_t n = avail < len ? avail : len - 1;
+
+	return n > MESSAGE_HEADER &&
+	       state_note_text(client, (const char *)stream_data(&client->stream) + MESSAGE_HEADER,
+			       n - MESSAGE_HEADER);
+}
+
 static enum step forward_query(struct client *client, uint32_t len)
 {
 	struct server *server = client_server(client);
@@ -121,13 +117,17 @@ static enum step forward_query(struct client *client, uint32_t len)
 			forward_note_commit(client, stream_data(&client->stream) + MESSAGE_HEADER,
 					    len - MESSAGE_HEADER - 1);
 	}
+	if (len <= (uint32_t)client_pool(client)->settings.route_buffer &&
+	    !forward_is_whole(client, len))
+		return STEP_WAIT;
 	step = statements_answer(client, len, &answered);
 	if (step != STEP_NEXT || answered)
 		return step;
 	client->in_batch = false;
 	server->batch++;
 	names_expect(client->names, NULL);
-	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD, MARK_NONE, NULL);
+	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD,
+		     note_query(client, len) ? MARK_READ : MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
 
@@ -190,7 +190,8 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		break;
 	case MSG_EXECUTE:
 		client->in_batch = true;
-		pending_push(&server->pending, PENDING_EXECUTE, PENDING_FORWARD, MARK_NONE, NULL);
+		pending_push(&server->pending, PENDING_EXECUTE, PENDING_FORWARD,
+			     client->bound_read ? MARK_READ : MARK_NONE, NULL);
 		return forward_whole(client, len);
 	case MSG_FUNCTION_CALL:
 		pending_push(&server->pending, PENDING_FUNCTION, PENDING_FORWARD, MARK_NONE, NULL);

@@ -18,6 +18,8 @@ libpgweir_a_SOURCES += \
 	src/session/request.c include/session/request.h \
 	src/session/route.c include/session/route.h \
 	src/session/scan.c include/session/scan.h \
+	src/session/state.c include/session/state.h \
 	src/session/statements.c include/session/statements.h \
 	src/session/timeouts.c include/session/timeouts.h \
+	src/session/trial.c include/session/trial.h \
 	src/session/welcome.c include/session/welcome.h

@@ -51,6 +51,8 @@ void login_forget(struct client *client)
 	verify_done(&login->verify);
 	free(login->application_name);
 	text_done(&login->server_parameters);
+	parameters_clear(&login->startup);
+	parameters_clear(&login->startup_key);
 	free(login);
 	client->login = NULL;
 }
@@ -82,40 +84,53 @@ static bool take_own(struct client *client, const char *name, const char *value)
 	return true;
 }
 
-/* A setting that is to hold for this client; false if it is none that we can keep. */
-static bool take_setting(struct client *client, const char *name, const char *value)
+/*
+ * A setting that is to hold for this client.  What ignore_startup_parameters drops is what
+ * PgBouncer would refuse: it knows the tracked ones.
+ */
+static void take_setting(struct client *client, const char *name, const char *value, bool ignored)
 {
 	int index = parameter_index(name);
+	bool shared = index >= 0 && !parameter_is_ours(index) && !parameter_is_told(index);
 
-	if (index < 0)
-		return false;
-	parameters_set(&client->wanted, index, value);
-	return true;
+	if (take_own(client, name, value) || (!shared && (ignored || is_ignored(client, name))))
+		return;
+	if (!parameters_put(&client->wanted, name, value))
+		client_close(client, SQLSTATE_PROGRAM_LIMIT,
+			     "too many startup parameters: %d names and %d bytes are the limit",
+			     PARAMETERS_EXTRA_MAX, PARAMETERS_EXTRA_BYTES);
 }
 
-static void take_options(struct client *client, const char *options)
+static void take_options(struct client *client, const char *text)
 {
-	char buffer[1024];
-	const char *at = options, *name, *value;
+	bool ignored = is_ignored(client, "options");
+	struct startup_options options;
+	char word[STARTUP_MAX];
+	const char *name, *value;
 
-	for (;;) {
-		switch (startup_option_next(&at, buffer, sizeof(buffer), &name, &value)) {
+	startup_options_begin(&options, text, word, sizeof(word));
+	while (client->state != CLIENT_CLOSED) {
+		switch (startup_options_next(&options, &name, &value)) {
 		case OPTION_END:
 			return;
-		case OPTION_BAD:
-			if (!is_ignored(client, "options"))
-				client_close(client, SQLSTATE_INVALID_PARAMETER,
-					     "unsupported options startup parameter: only '-c "
-					     "config=val' and '--config=val' are allowed");
-			return;
 		case OPTION_SET:
-			if (!take_own(client, name, value) && !take_setting(client, name, value) &&
-			    !is_ignored(client, name) && !is_ignored(client, "options"))
-				client_close(client, SQLSTATE_UNDEFINED_OBJECT,
-					     "unsupported startup parameter in options: %s", name);
-		}
-		if (client->state == CLIENT_CLOSED)
+			take_setting(client, name, value, ignored);
+			break;
+		case OPTION_BAD:
+			if (!ignored)
+				client_close(client, SQLSTATE_SYNTAX_ERROR,
+					     "invalid command-line argument for server process: %s",
+					     name);
 			return;
+		case OPTION_LACKS_VALUE:
+			if (!ignored)
+				client_close(client, SQLSTATE_SYNTAX_ERROR, "%s%s requires a value",
+					     options.word[0] == '-' && options.word[1] == '-'
+						     ? "--"
+						     : "-c ",
+					     name);
+			return;
+		}
 	}
 }
 
@@ -138,24 +153,33 @@ static void take_parameter(struct client *client, const char *name, const char *
 	} else if (strcmp(name, "database") == 0) {
 		take_name(client, login->database, sizeof(login->database), value, "database name");
 	} else if (strcmp(name, "options") == 0) {
-		take_options(client, value);
+		return; /* read before the others, which go before it */
 	} else if (strcmp(name, "replication") == 0) {
 		/* Read first of all (take_replication). */
 	} else if (strcmp(name, "application_name") == 0) {
 		free(login->application_name);
 		login->application_name = mem_string(value);
-	} else if (!startup_is_protocol_option(name) && !take_setting(client, name, value) &&
-		   !is_ignored(client, name)) {
-		client_close(client, SQLSTATE_UNDEFINED_OBJECT, "unsupported startup parameter: %s",
-			     name);
+	} else if (!startup_is_protocol_option(name)) {
+		take_setting(client, name, value, false);
 	}
+}
+
+/* As PostgreSQL does it: nobody's log or terminal is to be confused by a name. */
+static void clean_name(char *name)
+{
+	for (; *name != '\0'; name++)
+		if (*name < ' ' || *name > '~')
+			*name = '?';
 }
 
 /* application_name, with the client's address if the operator wants to see it at the server. */
 static void name_application(struct client *client)
 {
-	const char *name = client->login->application_name;
+	char *name = client->login->application_name;
 	char peer[80], text[160];
+
+	if (name != NULL)
+		clean_name(name);
 
 	if (client->pooler->config->settings.application_name_add_host) {
 		snprintf(text, sizeof(text), "%.60s - %s", name != NULL ? name : "app",
@@ -192,13 +216,15 @@ static void keep_for_server(struct client *client, const char *name, const char 
 }
 
 /* pgweir.route in the options of a replication client; the string goes to the server whole. */
-static void take_route(struct client *client, const char *options)
+static void take_route(struct client *client, const char *text)
 {
-	char buffer[1024];
-	const char *at = options, *name, *value;
+	struct startup_options options;
+	char word[STARTUP_MAX];
+	const char *name, *value;
 
+	startup_options_begin(&options, text, word, sizeof(word));
 	while (client->state != CLIENT_CLOSED &&
-	       startup_option_next(&at, buffer, sizeof(buffer), &name, &value) == OPTION_SET)
+	       startup_options_next(&options, &name, &value) == OPTION_SET)
 		take_own(client, name, value);
 }
 
@@ -234,11 +260,14 @@ static void take_login(struct client *client, const struct startup *startup)
 	struct client_login *login = client->login;
 
 	const char *database = startup_find(startup, "database");
+	const char *options = startup_find(startup, "options");
 
 	login->minor = startup_minor(startup);
 	login->console = database != NULL && config_name_is_console(database);
 	if (!take_replication(client, startup))
 		return;
+	if (client->holder.need.replication == REPLICATION_NONE && options != NULL)
+		take_options(client, options);
 	while (client->state != CLIENT_CLOSED && startup_next(startup, &at, &name, &value)) {
 		if (client->holder.need.replication != REPLICATION_NONE)
 			take_parameter_for_server(client, name, value);

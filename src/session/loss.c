@@ -17,6 +17,7 @@
 #include "session/measure.h"
 #include "session/replies.h"
 #include "session/request.h"
+#include "session/state.h"
 #include "session/timeouts.h"
 
 /* A request is sent anew that often at most. */
@@ -211,6 +212,8 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 
 	memcpy(words, server->last_words, sizeof(words));
 	client->replaying = false;
+	if (!inside_message)
+		state_roll_back(client, server);
 	pool_detach(server);
 	if (inside_message) {
 		client_drop(client, "server connection lost in the middle of a message");
@@ -240,6 +243,12 @@ static bool is_between_requests(const struct client *client, const struct server
 	       server->copy == COPY_NONE;
 }
 
+/* A query of ours is under way and nothing else. */
+static bool owes_us_alone(const struct pending *pending)
+{
+	return pending->count == 1 && pending->dropped == 1 && pending->syncs == 1;
+}
+
 /*
  * Between requests the server is as good as ever, after a ROLLBACK if need be.  In the middle of
  * one it is closed: nobody knows what it would say next, and when.
@@ -247,9 +256,14 @@ static bool is_between_requests(const struct client *client, const struct server
 void loss_client_leaves(struct client *client, struct server *server)
 {
 	bool idle = pending_is_empty(&server->pending);
+	bool owes_us = owes_us_alone(&server->pending);
 	struct owed owed = take_owed(client, server);
 
-	if (!idle || !is_between_requests(client, server, &owed)) {
+	if (owes_us && server->transaction == 'I' && server->cancels == 0 &&
+	    is_between_requests(client, server, &owed)) {
+		server->left |= LEFT_SETTINGS; /* that the answer would tell */
+		server_drain(server, "client disconnected, an answer to us is owed");
+	} else if (!idle || !is_between_requests(client, server, &owed)) {
 		server_abandon(server, "client disconnected in the middle of a request");
 	} else if (server->transaction != 'I' && server->cancels != 0) {
 		server_abandon(server, "client disconnected, a cancel request travels");

@@ -26,6 +26,7 @@
 #include "session/measure.h"
 #include "session/replies.h"
 #include "session/request.h"
+#include "session/state.h"
 #include "session/timeouts.h"
 
 /* Messages that we must see whole are not longer than this; longer errors are passed unseen. */
@@ -133,15 +134,11 @@ static enum relay take_end_of_command(struct run *run, const struct message *mes
 	struct pending_entry *head = pending_head(&server->pending);
 	enum relay relay = is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
 
-	if (message->type == MSG_COMMAND_COMPLETE && message->body_len > 1 &&
-	    message->body[0] == 'D') {
-		enum tag tag = tag_read(message->body, message->body_len, NULL);
-
-		if (tag == TAG_DISCARD_ALL || tag == TAG_DEALLOCATE_ALL)
-			replies_deallocated_all(run->client, server);
-		else if (tag == TAG_DEALLOCATE)
-			replies_deallocated(run->client);
-	}
+	if (message->type == MSG_COMMAND_COMPLETE &&
+	    tag_may_matter(message->body, message->body_len) && relay == RELAY_FORWARD)
+		state_note_tag(run->client, server,
+			       tag_read(message->body, message->body_len, NULL),
+			       head != NULL && head->mark == MARK_READ);
 	if (head != NULL && head->kind == PENDING_EXECUTE) {
 		pending_pop(&server->pending);
 		drop_copy_ends(&server->pending);
@@ -172,6 +169,8 @@ static enum relay take_parameter(struct run *run, const struct message *message)
 	before = parameters_value(client->wanted, index);
 	if (before != NULL && strcmp(before, value) == 0)
 		return RELAY_DROP;
+	if (!is_dropped(pending_head(&run->server->pending)))
+		state_before_change(client, run->server);
 	parameters_set(&client->wanted, index, value);
 	return RELAY_FORWARD;
 }
@@ -226,9 +225,16 @@ static void note_evidence(struct run *run, const struct error_fields *fields)
 		host_evidence(host, EVIDENCE_ADMIN_SHUTDOWN);
 }
 
-/* The error of an own query: the server cannot be made to fit its client. */
+/* The error of a query of ours; mostly that the server cannot be made to fit its client. */
 static enum relay take_own_error(struct run *run, const struct error_fields *fields)
 {
+	enum pending_mark mark = pending_head(&run->server->pending)->mark;
+
+	if (mark == MARK_STATE || mark == MARK_RENEWAL) {
+		state_take_error(run->server, fields->message);
+		return RELAY_DROP;
+	}
+	startups_done(&client_pool(run->client)->startups);
 	client_close(run->client, fields->sqlstate, "invalid server parameter: %s",
 		     fields->message);
 	return RELAY_DONE;
@@ -352,6 +358,10 @@ static enum relay take_ready(struct run *run, const struct message *message)
 	drop_copy_ends(&server->pending);
 	server->transaction = transaction;
 	server->copy = COPY_NONE;
+	if (transaction == 'I' && server->before != NULL)
+		parameters_clear(&server->before);
+	if (entry.mark == MARK_STATE)
+		state_take_end(client, server);
 	if (client->replaying && pending_is_empty(&server->pending) && transaction == 'I')
 		return end_replayed_answer(run);
 	if (entry.action == PENDING_DROP)
@@ -424,6 +434,8 @@ static enum relay take_message(struct run *run, const struct message *message)
 	case MSG_FUNCTION_CALL_RESPONSE:
 	case MSG_DATA_ROW:
 	case MSG_COPY_DATA:
+		if (head != NULL && head->mark == MARK_STATE)
+			state_take_row(server, message);
 		return is_dropped(head) ? RELAY_DROP : RELAY_FORWARD;
 	default:
 		break_protocol(run, "an unknown message");
@@ -573,8 +585,11 @@ static void begin_pass(struct run *run, uint8_t type, uint32_t len)
 {
 	struct server *server = run->server;
 	uint32_t avail = stream_available(&server->stream);
-	bool drop = run->client->replaying || is_dropped(pending_head(&server->pending));
+	const struct pending_entry *head = pending_head(&server->pending);
+	bool drop = run->client->replaying || is_dropped(head);
 
+	if (is_dropped(head) && head->mark == MARK_STATE)
+		state_take_error(server, "a value is too long");
 	take_unseen(run, type);
 	server->pass = len - (avail - run->at);
 	server->pass_drop = drop;
@@ -650,6 +665,14 @@ static bool relay_one(struct run *run, const struct message *message)
 	return true;
 }
 
+/* Rows that we have asked for. */
+static bool is_ours(const struct server *server)
+{
+	const struct pending_entry *head = pending_head(&server->pending);
+
+	return head != NULL && head->mark == MARK_STATE;
+}
+
 /* What is made up comes before anything that the server has to say. */
 static bool is_made_up(const struct pending_entry *head)
 {
@@ -694,7 +717,7 @@ static bool relay_some(struct run *run)
 	}
 	if (message_find(data + run->at, avail - run->at, run->max, &message) == PEEK_OK)
 		return relay_one(run, &message);
-	if (passes_unseen(type, len) || len > SEEN_MAX) {
+	if (len > SEEN_MAX || (passes_unseen(type, len) && !is_ours(run->server))) {
 		begin_pass(run, type, len);
 		return false;
 	}

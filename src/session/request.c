@@ -19,8 +19,8 @@
 #include "session/measure.h"
 #include "session/route.h"
 #include "session/scan.h"
+#include "session/state.h"
 #include "session/timeouts.h"
-#include "session/welcome.h"
 
 void request_forget_kept(struct client *client)
 {
@@ -209,7 +209,7 @@ static enum step wait_for_lease(struct client *client)
 		return STEP_WAIT;
 	}
 	client_become(client, CLIENT_ACTIVE, "leased");
-	forward_prepare_server(client);
+	state_fit(client);
 	return STEP_NEXT;
 }
 
@@ -391,13 +391,9 @@ void request_leased(struct holder *holder, struct server *server)
 {
 	struct client *client = list_entry(holder, struct client, holder);
 
-	if (client->state == CLIENT_WELCOME) {
-		welcome_greet(client);
-		pool_return(server);
-		return;
-	}
+	(void)server;
 	client_become(client, CLIENT_ACTIVE, "leased");
-	forward_prepare_server(client);
+	state_fit(client);
 	request_run(client);
 }
 
@@ -474,7 +470,9 @@ void request_replace(struct holder *holder)
 /* In session pooling with splitting a client may leave a replica, which it left no state on. */
 void request_finished(struct client *client)
 {
-	if (client->state != CLIENT_ACTIVE || request_holds_server(client))
+	if (client->state != CLIENT_ACTIVE ||
+	    (client_server(client)->left != 0 && state_settle(client)) ||
+	    request_holds_server(client))
 		return;
 	if (!keeps_session(client)) {
 		give_back(client);

@@ -22,6 +22,7 @@
 #include "session/names.h"
 #include "session/replies.h"
 #include "session/scan.h"
+#include "session/state.h"
 #include "session/timeouts.h"
 
 /* A Parse with a name is kept, so it is bounded; Describe and Close hold nothing but a name. */
@@ -483,12 +484,14 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 
 	if (seen && !forward_is_whole(client, len))
 		return STEP_WAIT;
+	client->parsed_read = false;
 	message = message_at_head(client, MSG_PARSE, len);
 	if (!seen || !parse_read(message.body, message.body_len, &parse)) {
 		server->unnamed_batch = server->batch;
 		push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
 		return forward_whole(client, len);
 	}
+	client->parsed_read = state_note_text(client, parse.query, parse.query_len);
 	if (client->block == BLOCK_OPEN)
 		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
 	deallocates = tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
@@ -598,6 +601,7 @@ static enum step rename_bind(struct client *client, const struct bind_message *b
 
 static enum step bind_unknown(struct client *client, const struct bind_message *bind, uint32_t len)
 {
+	client->bound_read = false;
 	if (is_like_ours(bind->statement))
 		return deny_name(client, bind->statement, len);
 	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
@@ -606,12 +610,15 @@ static enum step bind_unknown(struct client *client, const struct bind_message *
 
 static enum step bind_unnamed(struct client *client, uint32_t len)
 {
-	const struct statement *unnamed = client->unnamed;
+	struct statement *unnamed = client->unnamed;
+	bool parsed_here = client_server(client)->unnamed_batch == client_server(client)->batch;
 
 	if (ensure_unnamed(client) != STEP_NEXT)
 		return STEP_WAIT;
 	if (unnamed != NULL && deallocate_begins((const char *)unnamed->body, unnamed->text_len))
 		client_server(client)->doubt = true;
+	client->bound_read = parsed_here ? client->parsed_read
+					 : unnamed != NULL && state_note_statement(client, unnamed);
 	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
@@ -673,6 +680,7 @@ static enum step bind_known(struct client *client, struct name_entry *entry,
 		return STEP_WAIT;
 	entry->statement->uses++;
 	flags = statement_verdict(entry->statement)->flags;
+	client->bound_read = state_note_statement(client, entry->statement);
 	client->commits |= (flags & VERDICT_COMMIT) != 0;
 	client_server(client)->doubt |= (flags & (VERDICT_DEALLOCATE | VERDICT_DISCARD)) != 0;
 	statement_name(entry->statement, name);
@@ -687,6 +695,7 @@ static enum step take_bind(struct client *client, const struct bind_message *bin
 	if (bind->statement[0] == '\0')
 		return bind_unnamed(client, len);
 	if (!tracks_names(client)) {
+		client->bound_read = false;
 		push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	}

@@ -137,6 +137,12 @@ void timeouts_state_changed(struct client *client)
 	}
 }
 
+void timeouts_login(struct client *client)
+{
+	set(&logins, &client->holder.deadline,
+	    moment(client->connected_at, client->pooler->config->settings.client_login_timeout));
+}
+
 void timeouts_request_began(struct client *client, usec_t when)
 {
 	struct pool *pool = client_pool(client);

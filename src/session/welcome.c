@@ -10,6 +10,7 @@
 #include "session/client.h"
 #include "session/login.h"
 #include "session/replication.h"
+#include "session/trial.h"
 
 /* ---- where it goes ---- */
 
@@ -120,19 +121,7 @@ void welcome_enter(struct client *client)
 		replication_begin(client);
 		return;
 	}
-	if (pool->greeting.count != 0) {
-		welcome_greet(client);
-		return;
-	}
-	memset(&client->holder.need, 0, sizeof(client->holder.need));
-	client->holder.need.kind = NEED_ANY;
-	client->holder.need.any_age = true;
-	if (pool_lease(&client->holder) != NULL) {
-		struct server *server = client_server(client);
-
-		welcome_greet(client);
-		pool_return(server);
-	}
+	trial_begin(client);
 }
 
 /* ---- the greeting ---- */
@@ -141,19 +130,34 @@ void welcome_enter(struct client *client)
  * What the endpoint is does not depend on the server that happened to greet first: it takes
  * writes, so it is not in recovery.
  */
-static const char *shown_value(struct client *client, const struct greeting_parameter *parameter)
+static bool is_hidden(const struct client *client, const char *name)
+{
+	return database_is_split(client->database) && strcmp(name, "in_hot_standby") == 0;
+}
+
+void welcome_complete(struct client *client)
+{
+	const struct greeting *greeting = &client_pool(client)->greeting;
+
+	for (unsigned i = 0; i < greeting->count; i++) {
+		int index = parameter_index(greeting->parameters[i].name);
+
+		if (index >= 0 && parameters_value(client->wanted, index) == NULL &&
+		    !is_hidden(client, greeting->parameters[i].name))
+			parameters_set(&client->wanted, index, greeting->parameters[i].value);
+	}
+}
+
+static const char *shown_value(const struct client *client,
+			       const struct greeting_parameter *parameter)
 {
 	int index = parameter_index(parameter->name);
 
 	if (client->holder.need.replication != REPLICATION_NONE)
 		return parameter->value;
-	if (database_is_split(client->database) && strcmp(parameter->name, "in_hot_standby") == 0)
+	if (is_hidden(client, parameter->name))
 		return "off";
-	if (index < 0)
-		return parameter->value;
-	if (parameters_value(client->wanted, index) == NULL)
-		parameters_set(&client->wanted, index, parameter->value);
-	return parameters_value(client->wanted, index);
+	return index < 0 ? parameter->value : parameters_value(client->wanted, index);
 }
 
 static void make_key(struct client *client)
@@ -191,6 +195,9 @@ static void greet(struct client *client, const struct greeting *greeting, enum c
 
 void welcome_greet(struct client *client)
 {
+	welcome_complete(client);
+	parameters_rebase(&client->wanted, client->login->startup);
+	client->holder.calls = &client_calls;
 	greet(client, &client_pool(client)->greeting, CLIENT_IDLE);
 }
 

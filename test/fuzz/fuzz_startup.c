@@ -15,26 +15,27 @@ static void check(bool holds)
 		abort();
 }
 
-/* Whatever the options are, they end, and each word fits its buffer. */
-static void try_options(const char *options)
+/* Whatever the options are, they end, and what they set is text. */
+static void try_options(const char *text)
 {
-	size_t left = strlen(options);
-	const char *at = options;
-	const char *before;
-	const char *value;
-	const char *name;
+	struct startup_options options;
+	size_t left = 2 * strlen(text) + 1;
+	const char *value = "";
+	const char *name = "";
 	char word[48];
 
+	startup_options_begin(&options, text, word, sizeof(word));
 	for (;;) {
-		before = at;
-		switch (startup_option_next(&at, word, sizeof(word), &name, &value)) {
+		switch (startup_options_next(&options, &name, &value)) {
 		case OPTION_SET:
-			check(at > before && (size_t)(at - options) <= left);
-			check(name[0] != '\0');
-			check(name == word && value + strlen(value) < word + sizeof(word));
+			check(left-- > 0);
+			check(strlen(name) < sizeof(word) && strlen(value) < sizeof(word));
 			break;
-		case OPTION_END:
 		case OPTION_BAD:
+		case OPTION_LACKS_VALUE:
+			check(strlen(name) < sizeof(word));
+			return;
+		case OPTION_END:
 			return;
 		}
 	}

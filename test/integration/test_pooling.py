@@ -157,8 +157,9 @@ def test_server_reset_query_always_resets_in_transaction_mode(pgweir, single, al
     weir = pgweir(host=single, settings={"default_pool_size": 1,
                                          "server_reset_query_always": always})
     with weir.connect() as client:
-        client.query("SET work_mem = '123kB'")
-        assert (client.value("SHOW work_mem") != "123kB") == bool(always)
+        client.query("PREPARE left_behind AS SELECT 1")
+        left = client.value("SELECT count(*) FROM pg_prepared_statements")
+        assert (left == "0") == bool(always)
 
 
 def test_a_reset_query_that_fails_costs_only_the_server(pgweir, single):

@@ -193,7 +193,11 @@ static void add_of_server(struct writer *writer, const struct word *word)
 		add_row_description(writer, word);
 		break;
 	case 'D':
-		compose_data_row(writer, &value, 1);
+		if (word->count > 1)
+			compose_data_row(writer, (const char *const *)word->fields,
+					 (uint16_t)word->count);
+		else
+			compose_data_row(writer, &value, 1);
 		break;
 	case 'C':
 		compose_command_complete(writer, value);

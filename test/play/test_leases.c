@@ -151,12 +151,16 @@ START_TEST(test_setting_that_is_not_reported_does_not_stay_for_the_next)
 	struct link *one, *other, *server;
 
 	play_begin(.plain = "pool_size=1");
-	one = client_as("alice", "plain", "|search_path=foo");
 	other = client_in("plain");
-	says(one, "Q{select 1}");
 	server = server_on(PRIMARY);
-	hears(server, "Q{SELECT pg_catalog.set_config('search_path','foo',false);} Q{select 1}");
-	says(server, "T D{foo} C{SELECT 1} Z{I} T D{1} C{SELECT 1} Z{I}");
+	one = client_new();
+	says(one, "start{alice|plain|search_path=foo}");
+	hears(server, "Q{SELECT pg_catalog.set_config('search_path','foo',false);}");
+	says(server, "T D{foo} C{SELECT 1} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(one), "K Z{I}"));
+	says(one, "Q{select 1}");
+	hears(server, "Q{select 1}");
+	says(server, "T D{1} C{SELECT 1} Z{I}");
 	hears(one, "T D{1} C{SELECT 1} Z{I}");
 	says(one, "Q{select 2}");
 	hears(server, "Q{select 2}");
@@ -166,6 +170,118 @@ START_TEST(test_setting_that_is_not_reported_does_not_stay_for_the_next)
 	says(server, "C{RESET} Z{I} C{SELECT 1} Z{I}");
 	says(other, "Q{select 4}");
 	hears(server, "Q{select 4}");
+}
+END_TEST
+
+/* ---- what a client sets ---- */
+
+#define CLEANING "RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;"
+
+START_TEST(test_what_a_client_has_set_is_cleaned_before_the_next)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.plain = "pool_size=1");
+	one = client_in("plain");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{set work_mem = 5}");
+	says(server, "C{SET} Z{I}");
+	hears(one, "C{SET} Z{I}");
+	hears(server, "Q{set work_mem = 5} Q{" CLEANING "}");
+	says(other, "Q{select 1}");
+	hears(server, "");
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	hears(server, "Q{select 1}");
+	says(server, "C{SELECT 1} Z{I}");
+	says(one, "Q{select 2; set x.y = 1}");
+	says(server, "C{SELECT 1} C{SET} Z{I}");
+	hears(server, "Q{select 2; set x.y = 1} Q{" CLEANING "}");
+}
+END_TEST
+
+START_TEST(test_what_holds_for_the_transaction_is_not_cleaned)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	one = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{begin} Q{set local work_mem = 5} Q{commit}");
+	says(server, "C{BEGIN} Z{T} C{SET} Z{T} C{COMMIT} Z{I}");
+	hears(one, "C{BEGIN} Z{T} C{SET} Z{T} C{COMMIT} Z{I}");
+	hears(server, "Q{begin} Q{set local work_mem = 5} Q{commit}");
+	says(one, "P{|set local work_mem = 5} B{||} E S");
+	says(server, "1 2 C{SET} Z{I}");
+	hears(one, "1 2 C{SET} Z{I}");
+	says(one, "Q{select 1}");
+	hears(server, "P{|set local work_mem = 5} B{||} E S Q{select 1}");
+}
+END_TEST
+
+START_TEST(test_what_is_sent_behind_the_question_is_asked_for_again)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.global = "track_session = 1", .plain = "pool_size=1");
+	one = client_in("plain");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{set work_mem = 5}");
+	says(server, "C{SET} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "Q{set work_mem = 5} Q{#")); /* a long one */
+	says(one, "Q{set geqo = off}");
+	hears(server, "Q{set geqo = off}");
+	says(server, "T D{work_mem|5} C{SELECT 1} Z{I}");
+	hears(one, "C{SET} Z{I}");
+	says(server, "C{SET} Z{I}");
+	hears(one, "C{SET} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "Q{#"));
+	says(other, "Q{select 1}");
+	hears(server, "");
+	says(server, "T D{work_mem|5} D{geqo|off} C{SELECT 2} Z{I}");
+	hears(server, "Q{SELECT pg_catalog.set_config('geqo',NULL,false),"
+		      "pg_catalog.set_config('work_mem',NULL,false);} Q{select 1}");
+	says(server, "T D{} C{SELECT 1} Z{I} C{SELECT 1} Z{I}");
+	says(one, "Q{select 2}");
+	hears(server, "Q{SELECT pg_catalog.set_config('geqo','off',false),"
+		      "pg_catalog.set_config('work_mem','5',false);} Q{select 2}");
+}
+END_TEST
+
+START_TEST(test_client_that_leaves_its_login_costs_no_server)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.plain = "pool_size=1");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	one = client_new();
+	says(one, "start{alice|plain|work_mem=5}");
+	hears(server, "Q{SELECT pg_catalog.set_config('work_mem','5',false);}");
+	leaves(one);
+	says(other, "Q{select 1}");
+	hears(server, "");
+	says(server, "T D{5} C{SELECT 1} Z{I}");
+	hears(server, "Q{" CLEANING "}");
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	hears(server, "Q{select 1}");
+}
+END_TEST
+
+START_TEST(test_login_goes_on_when_no_server_is_free)
+{
+	struct link *one, *other;
+
+	play_begin(.plain = "pool_size=1");
+	other = client_in("plain");
+	says(other, "Q{begin}");
+	says(server_on(PRIMARY), "C{BEGIN} Z{T}");
+	one = client_new();
+	says(one, "start{alice|plain|work_mem=5}");
+	hears(one, "");
+	pass(SEC);
+	ck_assert_ptr_nonnull(strstr(heard(one), "K Z{I}"));
 }
 END_TEST
 
@@ -218,6 +334,11 @@ int main(void)
 	tcase_add_test(plays, test_write_with_a_read_behind_it_is_lost_as_a_write);
 	tcase_add_test(plays, test_cancel_that_travels_does_not_meet_the_next_client);
 	tcase_add_test(plays, test_setting_that_is_not_reported_does_not_stay_for_the_next);
+	tcase_add_test(plays, test_what_a_client_has_set_is_cleaned_before_the_next);
+	tcase_add_test(plays, test_what_holds_for_the_transaction_is_not_cleaned);
+	tcase_add_test(plays, test_what_is_sent_behind_the_question_is_asked_for_again);
+	tcase_add_test(plays, test_client_that_leaves_its_login_costs_no_server);
+	tcase_add_test(plays, test_login_goes_on_when_no_server_is_free);
 	tcase_add_test(plays, test_server_of_no_lifetime_serves_once);
 	tcase_add_test(plays, test_connect_query_that_fails_is_not_tried_again_at_once);
 	return play_main();

@@ -314,6 +314,7 @@ START_TEST(test_discard_all_forgets_statements)
 	says(server, "C{DISCARD ALL} Z{I}");
 	hears(client, "C{DISCARD ALL} Z{I}");
 	heard(server);
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
 	says(client, "P{a|insert into a values (1)} S");
 	says(server, "1 Z{I}");
 	hears(client, "1 Z{I}");

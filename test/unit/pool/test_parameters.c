@@ -2,6 +2,7 @@
 #include "pool/parameters.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,13 +37,21 @@ static void have(const char *name, const char *value)
 	parameters_set(&has, parameter_index(name), value);
 }
 
+static void put(const struct parameters **slot, const char *name, const char *value)
+{
+	ck_assert(parameters_put(slot, name, value));
+}
+
 static const char *difference(void)
 {
-	bool any;
+	enum difference difference;
 
 	text_clear(&sql);
-	any = parameters_difference(wanted, has, &sql);
-	ck_assert_int_eq(any, sql.len != 0);
+	difference = parameters_difference(wanted, has, &sql);
+	ck_assert_int_eq(difference != DIFFERENCE_NONE, sql.len != 0);
+	ck_assert_int_eq(difference == DIFFERENCE_RESETS,
+			 strstr(text_string(&sql), "RESET ") != NULL ||
+				 strstr(text_string(&sql), ",NULL,") != NULL);
 	return text_string(&sql);
 }
 
@@ -53,6 +62,8 @@ START_TEST(test_places_of_the_fixed_names_are_theirs)
 	ck_assert_int_eq(parameter_index("application_name"), PARAMETER_APPLICATION_NAME);
 	ck_assert_int_eq(parameter_index("default_transaction_read_only"),
 			 PARAMETER_DEFAULT_READ_ONLY);
+	ck_assert_int_eq(parameter_index("default_transaction_isolation"),
+			 PARAMETER_DEFAULT_ISOLATION);
 	ck_assert_int_eq(parameter_index("work_mem"), -1);
 }
 END_TEST
@@ -65,7 +76,7 @@ START_TEST(test_extra_names_are_tracked_once)
 	ck_assert_str_eq(parameter_name(count - 1), "other");
 	parameters_setup("");
 	ck_assert_int_eq(parameters_count(), count - 2);
-	parameters_setup("a b c d e f g h i j k l m n o p q");
+	parameters_setup("a b c d e f g h i j k l m n o p q r s t u v w");
 	ck_assert_int_eq(parameters_count(), PARAMETERS_MAX);
 }
 END_TEST
@@ -127,6 +138,127 @@ START_TEST(test_what_nobody_wants_is_reset)
 }
 END_TEST
 
+START_TEST(test_other_names_are_set_and_reset_with_set_config)
+{
+	put(&wanted, "Statement_Timeout", "5s");
+	put(&wanted, "app.tenant", "it's");
+	put(&has, "work_mem", "1MB");
+	put(&has, "app.tenant", "theirs");
+	ck_assert_str_eq(difference(), "SELECT pg_catalog.set_config('app.tenant','it''s',false),"
+				       "pg_catalog.set_config('statement_timeout','5s',false),"
+				       "pg_catalog.set_config('work_mem',NULL,false);");
+	parameters_share(&has, wanted);
+	ck_assert_str_eq(difference(), "");
+}
+END_TEST
+
+START_TEST(test_who_the_session_is_goes_first_and_comes_last)
+{
+	put(&wanted, "role", "bob");
+	put(&wanted, "session_authorization", "ann");
+	put(&wanted, "zero_damaged_pages", "on");
+	ck_assert_str_eq(difference(),
+			 "SELECT pg_catalog.set_config('zero_damaged_pages','on',false),"
+			 "pg_catalog.set_config('session_authorization','ann',false),"
+			 "pg_catalog.set_config('role','bob',false);");
+	put(&has, "role", "eve");
+	put(&wanted, "session_authorization", NULL);
+	ck_assert_str_eq(difference(), "SELECT pg_catalog.set_config('role',NULL,false);"
+				       "SELECT pg_catalog.set_config('zero_damaged_pages','on',"
+				       "false),pg_catalog.set_config('role','bob',false);");
+}
+END_TEST
+
+START_TEST(test_other_than_ascii_is_sent_as_digits)
+{
+	want("client_encoding", "SJIS");
+	have("client_encoding", "SJIS");
+	put(&wanted, "a.b", "\x95\\'");
+	ck_assert_str_eq(difference(), "SELECT pg_catalog.set_config('a.b',pg_catalog.convert_from("
+				       "pg_catalog.decode('955c27','hex'),'SJIS'),false);");
+}
+END_TEST
+
+START_TEST(test_sets_with_other_names_are_shared_whatever_the_order)
+{
+	put(&wanted, "b.b", "1");
+	put(&wanted, "a.a", "2");
+	put(&wanted, "c.c", "3");
+	put(&has, "C.C", "3");
+	put(&has, "a.a", "1");
+	put(&has, "b.b", "1");
+	ck_assert_ptr_ne(wanted, has);
+	put(&has, "a.a", "2");
+	ck_assert_ptr_eq(wanted, has);
+	ck_assert_uint_eq(parameters_extras(wanted), 3);
+	put(&has, "b.b", NULL);
+	put(&has, "no.such", NULL);
+	ck_assert_uint_eq(parameters_extras(has), 2);
+	parameters_drop_extras(&has);
+	ck_assert_ptr_null(has);
+}
+END_TEST
+
+START_TEST(test_a_set_is_bounded)
+{
+	char *large = malloc(PARAMETERS_EXTRA_BYTES);
+	char name[16];
+
+	for (int i = 0; i < PARAMETERS_EXTRA_MAX; i++) {
+		snprintf(name, sizeof(name), "a.b%d", i);
+		put(&wanted, name, "");
+	}
+	ck_assert(!parameters_put(&wanted, "a.c", ""));
+	ck_assert_uint_eq(parameters_extras(wanted), PARAMETERS_EXTRA_MAX);
+	put(&wanted, "a.b7", "x");
+	memset(large, 'x', PARAMETERS_EXTRA_BYTES);
+	large[PARAMETERS_EXTRA_BYTES - 1] = '\0';
+	ck_assert(!parameters_put(&has, "a.b", large));
+	ck_assert_ptr_null(has);
+	large[PARAMETERS_EXTRA_BYTES - 4] = '\0';
+	put(&has, "a.b", large);
+	free(large);
+}
+END_TEST
+
+START_TEST(test_a_reset_server_has_what_it_reports)
+{
+	have("TimeZone", "CET");
+	have("search_path", "mine");
+	put(&has, "work_mem", "1MB");
+	want("TimeZone", "CET");
+	parameters_reset(&has, 1u << parameter_index("TimeZone"));
+	ck_assert_ptr_eq(wanted, has);
+}
+END_TEST
+
+START_TEST(test_what_reset_means_stays_with_the_set)
+{
+	put(&has, "work_mem", "1MB");
+	want("TimeZone", "CET");
+	parameters_rebase(&wanted, has);
+	ck_assert_ptr_eq(parameters_base(wanted), has);
+	want("TimeZone", "UTC");
+	ck_assert_ptr_eq(parameters_base(wanted), has);
+	parameters_clear(&has);
+	ck_assert_uint_eq(parameters_extras(parameters_base(wanted)), 1);
+	ck_assert(parameters_renewal(parameters_base(wanted), &sql));
+	ck_assert_ptr_nonnull(strstr(text_string(&sql), "(VALUES ('work_mem','1MB'))"));
+	ck_assert(!parameters_renewal(NULL, &sql));
+}
+END_TEST
+
+START_TEST(test_what_the_server_is_is_never_set)
+{
+	want("in_hot_standby", "off");
+	have("in_hot_standby", "on");
+	ck_assert_str_eq(difference(), "");
+	ck_assert(parameter_is_told(parameter_index("is_superuser")));
+	ck_assert(parameter_is_ours(parameter_index("search_path")));
+	ck_assert(!parameter_is_ours(parameter_index("TimeZone")));
+}
+END_TEST
+
 START_TEST(test_equal_sets_are_the_same)
 {
 	want("TimeZone", "UTC");
@@ -162,6 +294,14 @@ int main(void)
 	tcase_add_test(core, test_search_path_stays_a_list);
 	tcase_add_test(core, test_what_nobody_wants_is_reset);
 	tcase_add_test(core, test_equal_sets_are_the_same);
+	tcase_add_test(core, test_other_names_are_set_and_reset_with_set_config);
+	tcase_add_test(core, test_who_the_session_is_goes_first_and_comes_last);
+	tcase_add_test(core, test_other_than_ascii_is_sent_as_digits);
+	tcase_add_test(core, test_sets_with_other_names_are_shared_whatever_the_order);
+	tcase_add_test(core, test_a_set_is_bounded);
+	tcase_add_test(core, test_a_reset_server_has_what_it_reports);
+	tcase_add_test(core, test_what_reset_means_stays_with_the_set);
+	tcase_add_test(core, test_what_the_server_is_is_never_set);
 	suite_add_tcase(suite, core);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -143,53 +143,75 @@ START_TEST(test_version_is_negotiated_down_to_ours)
 }
 END_TEST
 
-static enum startup_option next_option(const char **at, char *pair, size_t size)
+/* All of the options as "name=value;", and how they end: "." well, "!word" badly. */
+static const char *read_options(const char *text)
 {
-	enum startup_option option;
-	const char *name;
-	const char *value;
+	static char out[256];
+	struct startup_options options;
+	const char *name = "", *value = "";
 	char word[32];
+	size_t len = 0;
 
-	option = startup_option_next(at, word, sizeof(word), &name, &value);
-	if (option == OPTION_SET)
-		snprintf(pair, size, "%s=%s", name, value);
-	return option;
+	startup_options_begin(&options, text, word, sizeof(word));
+	for (;;) {
+		switch (startup_options_next(&options, &name, &value)) {
+		case OPTION_SET:
+			len += (size_t)snprintf(out + len, sizeof(out) - len, "%s=%s;", name,
+						value);
+			break;
+		case OPTION_END:
+			snprintf(out + len, sizeof(out) - len, ".");
+			return out;
+		case OPTION_BAD:
+			snprintf(out + len, sizeof(out) - len, "!%s", name);
+			return out;
+		case OPTION_LACKS_VALUE:
+			snprintf(out + len, sizeof(out) - len, "?%s", name);
+			return out;
+		}
+	}
 }
 
 START_TEST(test_options_take_three_forms)
 {
-	const char *at = "  -c a=1 -cb=2\t--c-d=3=4  -c e=x\\ y\\\\ --f=";
-	static const char *const expected[] = { "a=1", "b=2", "c_d=3=4", "e=x y\\", "f=" };
-	char pair[64];
-	size_t i;
+	ck_assert_str_eq(read_options("  -c a=1 -cb=2\t--c-d=3=4  -c e=x\\ y\\\\ --f="),
+			 "a=1;b=2;c_d=3=4;e=x y\\;f=;.");
+	ck_assert_str_eq(read_options(""), ".");
+	ck_assert_str_eq(read_options(" \t"), ".");
+	ck_assert_str_eq(read_options("\\-c a\\=1"), "a=1;.");
+}
+END_TEST
 
-	for (i = 0; i < 5; i++) {
-		ck_assert_int_eq(next_option(&at, pair, sizeof(pair)), OPTION_SET);
-		ck_assert_str_eq(pair, expected[i]);
-	}
-	ck_assert_int_eq(next_option(&at, pair, sizeof(pair)), OPTION_END);
+START_TEST(test_switches_of_a_backend_are_settings)
+{
+	ck_assert_str_eq(read_options("-fs -f h -S 64 -eP -tpa -t e -B10 -W5"),
+			 "enable_seqscan=false;enable_hashjoin=false;work_mem=64;datestyle=euro;"
+			 "ignore_system_indexes=true;log_parser_stats=true;log_executor_stats=true;"
+			 "shared_buffers=10;post_auth_delay=5;.");
 }
 END_TEST
 
 START_TEST(test_other_options_are_bad)
 {
-	static const char *const bad[] = { "-B 10",
-					   "a=1",
-					   "-c",
-					   "-c ",
-					   "--",
-					   "-c a",
-					   "--a",
-					   "-c =1",
-					   "-- -c a=1",
-					   "\\-c",
-					   "-",
-					   "-c\\",
-					   "--name=a-value-that-does-not-fit-into-it" };
-	const char *at = bad[_i];
-	char pair[64];
+	static const char *const bad[][2] = {
+		{ "a=1", "!a=1" },
+		{ "-c", "!-c" },
+		{ "-c ", "!-c" },
+		{ "--", "!--" },
+		{ "-c a", "?a" },
+		{ "--a", "?a" },
+		{ "-", "!-" },
+		{ "-c\\", "!-c" },
+		{ "-Z", "!-Z" },
+		{ "-fx", "!-fx" },
+		{ "-tp", "!-tp" },
+		{ "-S", "!-S" },
+		{ "-eZ", "datestyle=euro;!-eZ" },
+	};
+	const char *too_long = "--name=a-value-that-does-not-fit-into-it";
 
-	ck_assert_int_eq(next_option(&at, pair, sizeof(pair)), OPTION_BAD);
+	ck_assert_str_eq(read_options(bad[_i][0]), bad[_i][1]);
+	ck_assert_int_eq(read_options(too_long)[0], '!');
 }
 END_TEST
 
@@ -226,6 +248,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_broken_layouts_are_refused, 0, 7);
 	tcase_add_test(tests, test_version_is_negotiated_down_to_ours);
 	tcase_add_test(tests, test_options_take_three_forms);
+	tcase_add_test(tests, test_switches_of_a_backend_are_settings);
 	tcase_add_loop_test(tests, test_other_options_are_bad, 0, 13);
 	tcase_add_test(tests, test_replication_takes_boolean_words);
 	suite_add_tcase(suite, tests);

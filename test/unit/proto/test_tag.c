@@ -29,7 +29,7 @@ static const struct {
 	{ "DISCARD PLANS", TAG_DISCARD, 0 },
 	{ "DEALLOCATE", TAG_DEALLOCATE, 0 },
 	{ "DEALLOCATE ALL", TAG_DEALLOCATE_ALL, 0 },
-	{ "CREATE TABLE", TAG_OTHER, 0 },
+	{ "CREATE TABLE", TAG_CREATE, 0 },
 	{ "SELECTED 5", TAG_OTHER, 5 },
 	{ "SEL", TAG_OTHER, 0 },
 	{ "begin", TAG_OTHER, 0 },
@@ -37,6 +37,22 @@ static const struct {
 	{ " 5", TAG_OTHER, 5 },
 	{ "", TAG_OTHER, 0 },
 };
+
+/* At a glance nothing that changes a session is passed, and the ordinary is. */
+START_TEST(test_ordinary_tags_do_not_matter)
+{
+	static const char *const matter[] = { "SET", "RESET", "DISCARD ALL",  "DEALLOCATE ALL",
+					      "DO",  "CALL",  "CREATE TABLE", "LISTEN" };
+	static const char *const ordinary[] = { "SELECT 1", "INSERT 0 1", "UPDATE 1", "DELETE 1",
+						"BEGIN",    "COMMIT",	  "ROLLBACK", "COPY 5",
+						"SHOW",	    "FETCH 1",	  "MERGE 1",  "" };
+
+	for (size_t i = 0; i < sizeof(matter) / sizeof(matter[0]); i++)
+		ck_assert(tag_may_matter((const uint8_t *)matter[i], strlen(matter[i]) + 1));
+	for (size_t i = 0; i < sizeof(ordinary) / sizeof(ordinary[0]); i++)
+		ck_assert(!tag_may_matter((const uint8_t *)ordinary[i], strlen(ordinary[i]) + 1));
+}
+END_TEST
 
 START_TEST(test_tags_are_read_with_their_rows)
 {
@@ -66,6 +82,7 @@ int main(void)
 
 	tcase_add_loop_test(tests, test_tags_are_read_with_their_rows, 0,
 			    (int)(sizeof(tags) / sizeof(tags[0])));
+	tcase_add_test(tests, test_ordinary_tags_do_not_matter);
 	tcase_add_test(tests, test_malformed_tags_are_other);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);

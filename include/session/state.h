@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef PGWEIR_SESSION_STATE_H
+#define PGWEIR_SESSION_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pool/statement.h"
+#include "proto/message.h"
+#include "proto/tag.h"
+#include "session/client.h"
+#include "sql/change.h"
+
+/*
+ * The state of a session on its way from server to server: what a server is made to have when
+ * it is leased, what its client's commands leave on it, and what becomes of that.
+ */
+
+/*
+ * Makes a server that was just leased have the client's parameters; whether that takes a query,
+ * whose reply is owed now.
+ */
+bool state_fit(struct client *client);
+
+/*
+ * What the text of a request would leave is noted.  True: all that its SET, RESET and DISCARD
+ * leave was read in it, their tags tell nothing new.
+ */
+bool state_read_text(struct client *client, const char *sql, uint32_t len);
+
+static inline bool state_note_text(struct client *client, const char *sql, uint32_t len)
+{
+	return change_is_possible(sql, len) && state_read_text(client, sql, len);
+}
+
+/* The same for a named statement that is bound. */
+bool state_note_statement(struct client *client, struct statement *statement);
+
+/* A command was done; `read`: its text was looked at. */
+void state_note_tag(struct client *client, struct server *server, enum tag tag, bool read);
+
+/* A parameter is about to change under the client's transaction. */
+void state_before_change(struct client *client, struct server *server);
+
+/* The server of a transaction is lost, which undoes what it changed: the client is told. */
+void state_roll_back(struct client *client, struct server *server);
+
+/* The server has something left on it: whether a query of ours is under way because of it. */
+bool state_settle(struct client *client);
+
+/* The rows, the error and the end of that query. */
+void state_take_row(struct server *server, const struct message *message);
+void state_take_error(struct server *server, const char *text);
+void state_take_end(struct client *client, struct server *server);
+
+#endif
