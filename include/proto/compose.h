@@ -69,6 +69,10 @@ bool compose_error(struct writer *writer, const char *sqlstate, const char *mess
 bool compose_fatal(struct writer *writer, const char *sqlstate, const char *message);
 bool compose_notice(struct writer *writer, const char *message);
 
+/* An error as PostgreSQL's `routine` (field R, may be NULL) gives it. */
+bool compose_error_of(struct writer *writer, const char *sqlstate, const char *message,
+		      const char *routine);
+
 bool compose_authentication_ok(struct writer *writer);
 bool compose_authentication_cleartext(struct writer *writer);
 bool compose_authentication_md5(struct writer *writer, const uint8_t salt[4]);

@@ -109,6 +109,7 @@ struct client {
 	bool answered;	      /* something of the answer to this request was forwarded */
 	bool replaying;	      /* the answer is dropped and the request sent anew after it */
 	bool must_write;      /* the request that is sent anew goes to the primary */
+	bool begins;	      /* the request under way begins a transaction block */
 	bool reads;	      /* the request under way is certainly a read */
 	bool writes;	      /* the transaction under way may have written */
 	bool parsed_read;     /* what its unnamed statement leaves behind was read in its text */

@@ -8,6 +8,8 @@
 #include "session/request.h"
 
 struct client;
+struct message;
+struct parse_message;
 
 /* Takes a Parse, a Bind, a Describe or Close (`type`) at the head of the input to the server. */
 enum step statements_parse(struct client *client, uint32_t len);
@@ -16,5 +18,12 @@ enum step statements_target(struct client *client, uint8_t type, uint32_t len);
 
 /* A Query that is about statements which only we know is answered here, if it is one of those. */
 enum step statements_answer(struct client *client, uint32_t len, bool *answered);
+
+/*
+ * A Parse with a name that no server is told of yet; each is when it needs the statement.  False:
+ * the client cannot have it.
+ */
+bool statements_learn(struct client *client, const struct parse_message *parse,
+		      const struct message *message);
 
 #endif

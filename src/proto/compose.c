@@ -162,8 +162,8 @@ static void write_field(struct writer *writer, char field, const char *value)
 	writer_cstring(writer, value);
 }
 
-bool compose_report(struct writer *writer, enum severity severity, const char *sqlstate,
-		    const char *message, const char *detail, const char *hint)
+static void begin_report(struct writer *writer, enum severity severity, const char *sqlstate,
+			 const char *message)
 {
 	writer_begin(writer,
 		     severities[severity].notice ? MSG_NOTICE_RESPONSE : MSG_ERROR_RESPONSE);
@@ -171,8 +171,23 @@ bool compose_report(struct writer *writer, enum severity severity, const char *s
 	write_field(writer, 'V', severities[severity].word);
 	write_field(writer, 'C', sqlstate);
 	write_field(writer, 'M', message);
+}
+
+bool compose_report(struct writer *writer, enum severity severity, const char *sqlstate,
+		    const char *message, const char *detail, const char *hint)
+{
+	begin_report(writer, severity, sqlstate, message);
 	write_field(writer, 'D', detail);
 	write_field(writer, 'H', hint);
+	writer_u8(writer, 0);
+	return writer_end(writer);
+}
+
+bool compose_error_of(struct writer *writer, const char *sqlstate, const char *message,
+		      const char *routine)
+{
+	begin_report(writer, SEVERITY_ERROR, sqlstate, message);
+	write_field(writer, 'R', routine);
 	writer_u8(writer, 0);
 	return writer_end(writer);
 }

@@ -22,6 +22,7 @@
 #include "session/client.h"
 #include "session/measure.h"
 #include "session/names.h"
+#include "session/statements.h"
 
 #define ENDS_BLOCK (VERDICT_COMMIT | VERDICT_ROLLBACK)
 
@@ -276,6 +277,9 @@ static uint64_t statement_ends(const struct client *client, const char *name,
 	return entry != NULL ? ending_of(statement_verdict(entry->statement)) : 0;
 }
 
+/* ParameterDescription of a statement without any. */
+static const uint8_t reply_no_parameters[] = { MSG_PARAMETER_DESCRIPTION, 0, 0, 0, 6, 0, 0 };
+
 /* One message of an extended batch; false: it was refused, the rest is dropped up to Sync. */
 static bool answer_lost_message(struct client *client, const struct message *message,
 				uint64_t *ends)
@@ -290,10 +294,14 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 		if (!parse_read(message->body, message->body_len, &parse))
 			return false;
 		verdict = client_classify(client, parse.query, parse.query_len);
-		*ends = ending_of(&verdict);
-		if (*ends != 0 && parse.name_len == 0)
-			client_send(client, reply_parse_complete, REPLY_LEN);
-		return *ends != 0 && parse.name_len == 0;
+		if (ending_of(&verdict) == 0)
+			return false;
+		if (parse.name_len == 0)
+			*ends = ending_of(&verdict);
+		else if (!statements_learn(client, &parse, message))
+			return false;
+		client_send(client, reply_parse_complete, REPLY_LEN);
+		return true;
 	case MSG_BIND:
 		if (bind_read(message->body, message->body_len, message->body_len, &bind) !=
 		    PEEK_OK)
@@ -303,9 +311,11 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 			client_send(client, reply_bind_complete, REPLY_LEN);
 		return *ends != 0;
 	case MSG_DESCRIBE:
-		if (!target_read(message->body, message->body_len, &target) || target.kind != 'P' ||
-		    *ends == 0)
+		if (!target_read(message->body, message->body_len, &target) ||
+		    (target.kind == 'S' ? statement_ends(client, target.name, ends) : *ends) == 0)
 			return false;
+		if (target.kind == 'S')
+			client_send(client, reply_no_parameters, sizeof(reply_no_parameters));
 		client_send(client, reply_no_data, REPLY_LEN);
 		return true;
 	case MSG_EXECUTE:

@@ -115,8 +115,9 @@ bool loss_wants_replay(struct client *client, const struct server *server,
 {
 	bool replica = server->at->host->role == ROLE_REPLICA;
 
-	if (!can_replay(client) || client->block != BLOCK_NONE || server->transaction != 'I' ||
-	    server->pending.syncs != 1)
+	/* An error inside a block, be it begun just now, is the block's: only ROLLBACK ends it. */
+	if (!can_replay(client) || client->block != BLOCK_NONE || client->begins ||
+	    server->transaction != 'I' || server->pending.syncs != 1)
 		return false;
 	if (mended)
 		return true;

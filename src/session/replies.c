@@ -13,6 +13,9 @@
 #include "session/forward.h"
 #include "session/names.h"
 
+/* Where PostgreSQL says that a statement's columns are not what they were. */
+#define OUTDATED_ROUTINE "RevalidateCachedQuery"
+
 struct own_error {
 	char sqlstate[6];
 	char text[];
@@ -241,7 +244,7 @@ static const char *error_field(const struct message *message, uint8_t wanted)
 static bool is_outdated(const struct message *message)
 {
 	return strcmp(error_field(message, 'C'), SQLSTATE_FEATURE_NOT_SUPPORTED) == 0 &&
-	       strcmp(error_field(message, 'R'), "RevalidateCachedQuery") == 0;
+	       strcmp(error_field(message, 'R'), OUTDATED_ROUTINE) == 0;
 }
 
 static bool is_lost(const struct message *message)
@@ -333,6 +336,19 @@ static void write_fields(struct writer *writer, const struct message *message, c
 	writer_end(writer);
 }
 
+/*
+ * Where PostgreSQL would have found it: drivers go by that, not by the SQLSTATE, when they decide
+ * to prepare anew and try again.
+ */
+static const char *routine_of(const char *sqlstate)
+{
+	if (strcmp(sqlstate, SQLSTATE_FEATURE_NOT_SUPPORTED) == 0)
+		return OUTDATED_ROUTINE;
+	if (strcmp(sqlstate, SQLSTATE_UNDEFINED_PSTATEMENT) == 0)
+		return "FetchPreparedStatement";
+	return NULL;
+}
+
 bool replies_word_error(const struct pending_entry *entry, const struct message *message,
 			struct text *packet)
 {
@@ -345,7 +361,8 @@ bool replies_word_error(const struct pending_entry *entry, const struct message 
 	if (entry->mark == MARK_OWN_ERROR) {
 		const struct own_error *error = entry->subject;
 
-		compose_error(&writer, error->sqlstate, error->text);
+		compose_error_of(&writer, error->sqlstate, error->text,
+				 routine_of(error->sqlstate));
 		return true;
 	}
 	if (name == NULL)

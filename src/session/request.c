@@ -137,6 +137,7 @@ static void note_first(struct client *client, const struct request *request, boo
 {
 	client->reads = reads;
 	client->commits = commits;
+	client->begins = (request->verdict.flags & VERDICT_BEGIN) != 0;
 	client->answered = false;
 	keep_request(client, request);
 }

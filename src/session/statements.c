@@ -360,6 +360,26 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 	return step;
 }
 
+bool statements_learn(struct client *client, const struct parse_message *parse,
+		      const struct message *message)
+{
+	uint32_t body_at = parse->name_len + 1;
+	struct statement *statement;
+	struct name_entry *entry;
+
+	if (!tracks_names(client) || names_find(client->names, parse->name) != NULL ||
+	    lacks_memory(client, message->body_len) != NULL)
+		return false;
+	if (client->names == NULL)
+		client->names = names_new();
+	statement = statement_intern(message->body + body_at, message->body_len - body_at,
+				     parse->query_len, parse->type_count);
+	entry = names_add(client->names, parse->name, statement, 0);
+	statement_unref(statement);
+	names_confirm(client->names, entry);
+	return true;
+}
+
 /* ---- DEALLOCATE ---- */
 
 /*

@@ -677,3 +677,18 @@ def test_statements_that_nobody_has_take_no_memory(pgweir, single):
             client.request(close("S", "s%d" % number), sync())
         assert used()["statement"] <= 5 + 1
         assert used()["statement_name"] == 0
+
+
+def test_errors_about_statements_name_the_routine_that_drivers_go_by(pgweir, single):
+    """asyncpg, pgjdbc, postgres.js prepare anew if it is RevalidateCachedQuery that fails."""
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as one, weir.connect() as two:
+        one.query("CREATE TABLE changing (i int)")
+        for client in (one, two):
+            client.request(parse("all", "SELECT * FROM changing"), describe("S", "all"), sync())
+        one.query("ALTER TABLE changing ADD COLUMN j int")
+        for client in (one, two):
+            error = client.request(bind("", "all"), execute(), sync()).error
+            assert (error.sqlstate, error["R"]) == ("0A000", "RevalidateCachedQuery")
+        error = one.request(bind("", "nobody"), execute(), sync()).error
+        assert (error.sqlstate, error["R"]) == ("26000", "FetchPreparedStatement")

@@ -124,6 +124,46 @@ START_TEST(test_lost_block_ends_by_the_extended_protocol)
 }
 END_TEST
 
+/* Drivers say ROLLBACK as any other statement of theirs: prepared under a name, and kept. */
+START_TEST(test_lost_block_ends_by_a_statement_with_a_name)
+{
+	begin_block();
+	leaves(server);
+	says(client, "P{own|rollback} D{S|own} B{|own} E S");
+	hears(client, "1 t n 2 C{ROLLBACK} Z{I}");
+	all_fresh();
+	says(client, "B{|own} E S");
+	hears(server_on(PRIMARY), "P{PGWEIR_1|rollback} B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_lost_block_takes_no_other_statement_with_a_name)
+{
+	begin_block();
+	leaves(server);
+	says(client, "P{own|insert into t values (2)} B{|own} E S");
+	hears(client, "E{08006} Z{E}");
+	check_lost_block();
+}
+END_TEST
+
+/* pgjdbc sends BEGIN and the first statement as one batch. */
+START_TEST(test_an_error_behind_begin_in_one_batch_is_told)
+{
+	begin();
+	says(client, "P{|begin read only} B{|} E P{|insert into t values (1)} B{|} E S");
+	says(server_on(PRIMARY), "1 2 C{BEGIN} 1 2 E{25006} Z{E}");
+	hears(client, "1 2 C{BEGIN} 1 2 E{25006} Z{E}");
+	says(client, "Q{rollback}");
+	says(server_on(PRIMARY), "C{ROLLBACK} Z{I}");
+	hears(client, "C{ROLLBACK} Z{I}");
+	all_fresh();
+	says(client, "P{|begin read only} B{|} E P{|select * from t} B{|} E S");
+	says(server_on(REPLICA), "1 2 C{BEGIN} E{42P01} Z{E}");
+	hears(client, "1 2 C{BEGIN} E{42P01} Z{E}");
+}
+END_TEST
+
 START_TEST(test_reads_of_a_block_are_not_sent_anew)
 {
 	begin_block();
@@ -554,6 +594,9 @@ int main(void)
 	tcase_add_test(plays, test_server_is_lost_in_a_pipeline_of_a_block);
 	tcase_add_test(plays, test_server_is_lost_in_an_open_batch_of_a_block);
 	tcase_add_test(plays, test_lost_block_ends_by_the_extended_protocol);
+	tcase_add_test(plays, test_lost_block_ends_by_a_statement_with_a_name);
+	tcase_add_test(plays, test_lost_block_takes_no_other_statement_with_a_name);
+	tcase_add_test(plays, test_an_error_behind_begin_in_one_batch_is_told);
 	tcase_add_test(plays, test_reads_of_a_block_are_not_sent_anew);
 	tcase_add_test(plays, test_commit_in_flight_has_an_unknown_outcome);
 	tcase_add_test(plays, test_commit_by_the_extended_protocol_has_an_unknown_outcome);

@@ -294,19 +294,18 @@ func ddl() {
 	db := open(2)
 	defer db.Close()
 	run(db, "CREATE TABLE changing (i int); INSERT INTO changing VALUES (1)")
+	old, err := db.Prepare("SELECT * FROM changing")
+	must(err)
+	must(old.QueryRow().Scan(new(int)))
+	run(db, "ALTER TABLE changing ADD COLUMN j int DEFAULT 2")
+	// What was described when it was prepared fails, with PostgreSQL too; what is prepared now does not.
+	_, err = old.Query()
+	refused(err, "0A000")
 	all, err := db.Prepare("SELECT * FROM changing")
 	must(err)
-	for wanted := 1; wanted <= 2; wanted++ {
-		rows, err := all.Query()
-		must(err)
-		same(rows.Next(), true)
-		columns, err := rows.Columns()
-		must(err)
-		// database/sql keeps the description that came with the statement.
-		same(len(columns) <= wanted, true)
-		must(rows.Close())
-		run(db, "ALTER TABLE changing ALTER i TYPE bigint")
-	}
+	var i, j int
+	must(all.QueryRow().Scan(&i, &j))
+	same(i+j, 3)
 }
 
 func lost() {

@@ -196,9 +196,12 @@ check('ddl', function () {
 		$all[$n]->commit();
 	}
 	$all[0]->exec('ALTER TABLE changing ADD COLUMN j int DEFAULT 2');
-	foreach ($statements as $statement) {
-		$statement->execute();
-		same($statement->fetch(PDO::FETCH_NUM), [1, 2]);
+	foreach ($statements as $n => $statement) {
+		// What was described when it was prepared fails, with PostgreSQL too; what is prepared now does not.
+		refused('0A000', fn() => $statement->execute());
+		$again = $all[$n]->prepare('SELECT * FROM changing');
+		$again->execute();
+		same($again->fetch(PDO::FETCH_NUM), [1, 2]);
 	}
 });
 
