@@ -141,4 +141,7 @@ void database_drop(struct database *database);
 /* The counters of a user, made if they are not there. */
 struct pool_user *pooler_user(struct pooler *pooler, const char *name);
 
+/* A client or a pool of the user is gone; without any left the counters go. */
+void pooler_user_left(struct pooler *pooler, struct pool_user *user);
+
 #endif

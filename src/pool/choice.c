@@ -112,6 +112,32 @@ static struct pool_host *next_plain(struct choice *choice)
 	return NULL;
 }
 
+/*
+ * Its last login was refused or came to nothing, and it has no server free: a role, say, that was
+ * just made is not on a replica yet.
+ */
+static bool is_out(const struct pool_host *at)
+{
+	return clock_now() < at->retry_at && at->servers[SERVER_IDLE].count == 0;
+}
+
+static bool fits(const struct choice *choice, const struct host *host)
+{
+	return choice->need->kind == NEED_ANY ? any_fits(choice, host) : replica_fits(choice, host);
+}
+
+/* The best replica is out: another host that fits and is not. */
+static struct pool_host *first_not_out(const struct choice *choice)
+{
+	list_for_each(&choice->pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (!at->removed && !is_out(at) && fits(choice, at->host))
+			return at;
+	}
+	return NULL;
+}
+
 /* Other hosts that fit and have a server free. */
 static struct pool_host *next_with_idle(struct choice *choice)
 {
@@ -121,8 +147,7 @@ static struct pool_host *next_with_idle(struct choice *choice)
 		choice->at = list_next(choice->at);
 		if (at == choice->first || at->removed || at->servers[SERVER_IDLE].count == 0)
 			continue;
-		if (choice->need->kind == NEED_ANY ? any_fits(choice, at->host)
-						   : replica_fits(choice, at->host))
+		if (fits(choice, at->host))
 			return at;
 	}
 	return NULL;
@@ -152,6 +177,8 @@ struct pool_host *choice_next(struct choice *choice)
 	if (choice->need->kind == NEED_WRITE)
 		return find(choice, cluster_primary(cluster));
 	choice->first = best_replica(choice);
+	if (choice->first != NULL && is_out(choice->first))
+		choice->first = first_not_out(choice);
 	return choice->first != NULL ? choice->first : fall_back(choice);
 }
 

@@ -199,6 +199,13 @@ static bool another_address_may_do(const struct pool_host *failed)
 	       host_has_good_address(host);
 }
 
+/* In a cluster, the host that knows best who may log in. */
+static bool is_primary(const struct pool_host *at)
+{
+	return database_is_split(at->pool->database) &&
+	       at->host == cluster_primary(at->pool->database->cluster);
+}
+
 void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final)
 {
 	struct pool *pool = server->pool;
@@ -217,7 +224,7 @@ void connects_failed(struct server *server, const char *sqlstate, const char *te
 	if (has_working_server(pool))
 		return;
 	another = another_address_may_do(server->at) || another_host_may_do(server->at);
-	if (final && (database_is_split(pool->database) || !another)) {
+	if (final && (!another || is_primary(server->at))) {
 		remember_failure(pool, sqlstate, text);
 		queue_refuse_all(pool, sqlstate, text);
 		return;

@@ -34,10 +34,15 @@ struct socket_options pooler_socket_options(const struct settings *settings)
 
 /* ---- users ---- */
 
+static bool is_user(const void *value, const void *name)
+{
+	return strcmp(((const struct pool_user *)value)->name, name) == 0;
+}
+
 struct pool_user *pooler_user(struct pooler *pooler, const char *name)
 {
 	uint64_t hash = map_hash(name, strlen(name));
-	struct pool_user *user = map_find(&pooler->users, hash);
+	struct pool_user *user = map_find_match(&pooler->users, hash, is_user, name);
 
 	if (user != NULL)
 		return user;
@@ -47,6 +52,15 @@ struct pool_user *pooler_user(struct pooler *pooler, const char *name)
 	list_init(&user->crowd);
 	map_add(&pooler->users, hash, user);
 	return user;
+}
+
+void pooler_user_left(struct pooler *pooler, struct pool_user *user)
+{
+	if (user->clients != 0 || !list_is_empty(&user->pools))
+		return;
+	map_remove(&pooler->users, map_hash(user->name, strlen(user->name)), user);
+	free(user->name);
+	free(user);
 }
 
 static void free_users(struct pooler *pooler)

@@ -323,6 +323,8 @@ void pool_close(struct pool *pool, const char *why)
 	deadline_clear(&pool->disuse);
 	room_leave(pool);
 	list_remove(&pool->of_account);
+	pooler_user_left(pool->database->pooler, pool->account);
+	pool->account = NULL;
 	list_remove(&pool->node);
 	map_remove(&pool->database->by_user, hash_of(pool->user), pool);
 	pool->burial.run = bury;

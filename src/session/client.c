@@ -209,8 +209,11 @@ static void leave_limits(struct client *client)
 {
 	struct database *database = client->database;
 
-	if (client->user != NULL)
+	if (client->user != NULL) {
 		client->user->clients--;
+		pooler_user_left(client->pooler, client->user);
+		client->user = NULL;
+	}
 	if (database == NULL)
 		return;
 	client->database = NULL;

@@ -37,6 +37,7 @@ START_TEST(test_pool_goes_when_clients_and_servers_are_gone_for_a_while)
 	ck_assert_ptr_nonnull(find_pool("plain", "alice"));
 	pass(2 * SEC);
 	ck_assert_ptr_null(find_pool("plain", "alice"));
+	ck_assert_uint_eq(pooler.users.count, 0);
 	use("alice", "plain");
 	ck_assert_uint_eq(find_pool("plain", "alice")->stats.queries, 1);
 }

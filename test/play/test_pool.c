@@ -367,6 +367,38 @@ START_TEST(test_login_that_is_refused_for_good_is_told)
 }
 END_TEST
 
+/* A role that was just made is not on the replica yet. */
+START_TEST(test_login_that_only_a_replica_refuses_is_the_primarys)
+{
+	play_begin();
+	host_rejects(REPLICA, "F{28000|role does not exist}");
+	client = client_new();
+	says(client, "start{bob|app}");
+	ck_assert(link_is_open(client));
+	heard(client);
+	says(client, "Q{select 1}");
+	hears(server_on(PRIMARY), "Q{select 1}");
+	says(server_on(PRIMARY), "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	host_accepts(REPLICA);
+	pass(16 * SEC);
+	all_fresh();
+	says(client, "Q{select 2}");
+	hears(server_on(REPLICA), "Q{select 2}");
+}
+END_TEST
+
+START_TEST(test_login_that_every_host_refuses_is_told)
+{
+	play_begin();
+	host_rejects(REPLICA, "F{28000|role does not exist}");
+	host_rejects(PRIMARY, "F{28000|role does not exist}");
+	client = client_new();
+	says(client, "start{bob|app}");
+	hears(client, "F{28000} EOF");
+}
+END_TEST
+
 START_TEST(test_login_that_is_refused_for_now_is_tried_again)
 {
 	play_begin();
@@ -444,6 +476,8 @@ int main(void)
 	tcase_add_test(plays, test_refused_connection_is_tried_again);
 	tcase_add_test(plays, test_host_that_is_up_again_is_tried_at_once);
 	tcase_add_test(plays, test_login_that_is_refused_for_good_is_told);
+	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
+	tcase_add_test(plays, test_login_that_every_host_refuses_is_told);
 	tcase_add_test(plays, test_login_that_is_refused_for_now_is_tried_again);
 	tcase_add_test(plays, test_users_do_not_share_servers);
 	tcase_add_test(plays, test_pause_lets_requests_finish_and_holds_new_ones);
