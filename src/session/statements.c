@@ -164,14 +164,30 @@ static void send_parse(struct server *server, const char *name, const void *body
 	forward_text(server, &packet);
 }
 
-/* The server may not hold more statements than the setting says. */
+/*
+ * The server may not hold more statements than the setting says, and, once memory for them becomes
+ * scarce, none that no client has.
+ */
+static struct statement *find_surplus(const struct client *client)
+{
+	const struct settings *settings = &client_pool(client)->settings;
+	const struct prepared_set *set = &client_server(client)->prepared;
+	uint64_t scarce = (uint64_t)settings->max_statement_memory / 4 * 3;
+	struct statement *oldest =
+		prepared_set_surplus(set, (unsigned)settings->max_prepared_statements);
+
+	if (oldest != NULL || scarce == 0 || statement_bytes() + names_total_bytes() < scarce)
+		return oldest;
+	oldest = prepared_set_surplus(set, 0);
+	return oldest != NULL && oldest->clients == 0 ? oldest : NULL;
+}
+
 static void close_surplus(struct client *client)
 {
 	struct server *server = client_server(client);
-	unsigned limit = (unsigned)client_pool(client)->settings.max_prepared_statements;
 	struct statement *oldest;
 
-	while ((oldest = prepared_set_surplus(&server->prepared, limit)) != NULL) {
+	while ((oldest = find_surplus(client)) != NULL) {
 		char name[STATEMENT_NAME_MAX];
 
 		statement_name(oldest, name);

@@ -665,6 +665,15 @@ def test_a_text_that_is_too_large_is_an_error_and_the_client_stays(pgweir, singl
         assert client.value("SELECT 1") == "1"
 
 
+def test_statements_that_only_servers_have_make_room(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1, "max_statement_memory": "1MB"})
+    with weir.connect() as client:
+        for number in range(100):
+            text = "SELECT %d -- %s" % (number, "x" * 20000)
+            result = client.request(parse("s", text), bind("", "s"), execute(), close("S", "s"), sync())
+            assert (result.error, result.value) == (None, str(number))
+
+
 def test_statements_that_nobody_has_take_no_memory(pgweir, single):
     weir = pgweir(host=single, settings={"max_prepared_statements": 5})
 
