@@ -407,13 +407,11 @@ static struct name_entry *find_deallocated(const struct client *client, const ch
 					   uint32_t len)
 {
 	char name[NAME_TEXT_MAX];
-	struct name_entry *entry;
 
-	if (len > DEALLOCATE_TEXT_MAX || names_count(client->names) == 0 || !tracks_names(client) ||
+	if (len > DEALLOCATE_TEXT_MAX || client->names == NULL || !tracks_names(client) ||
 	    !deallocate_begins(sql, len) || !deallocate_read(sql, len, name, sizeof(name)))
 		return NULL;
-	entry = names_find(client->names, name);
-	return entry != NULL && entry->state != NAME_CLOSING ? entry : NULL;
+	return names_find(client->names, name);
 }
 
 /* As a simple query it is answered here, unless the transaction has failed. */
@@ -459,11 +457,13 @@ enum step statements_answer(struct client *client, uint32_t len, bool *answered)
  * In the extended protocol the server is given a statement that is there for this, and parses
  * the client's DEALLOCATE as one of it: so all answers are its own.
  */
-static void parse_deallocate(struct client *client, struct name_entry *entry)
+static void parse_deallocate(struct client *client, struct name_entry *entry,
+			     const struct statement *statement)
 {
 	static uint64_t number;
 	static const uint8_t empty[3];
 	struct server *server = client_server(client);
+	uint32_t types_at = statement->text_len + 1;
 	char name[STATEMENT_NAME_MAX], sql[64];
 	struct text packet = { 0 };
 	struct writer writer;
@@ -473,7 +473,11 @@ static void parse_deallocate(struct client *client, struct name_entry *entry)
 	send_parse(server, name, empty, sizeof(empty));
 	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
 	writer_init_text(&writer, &packet);
-	compose_parse(&writer, "", sql, strlen(sql), NULL, 0);
+	writer_begin(&writer, MSG_PARSE);
+	writer_cstring(&writer, "");
+	writer_cstring(&writer, sql);
+	writer_bytes(&writer, statement->body + types_at, statement->len - types_at);
+	writer_end(&writer);
 	forward_text(server, &packet);
 	names_expect(client->names, entry);
 }
@@ -487,8 +491,8 @@ static void send_unnamed(struct client *client, const struct statement *statemen
 	struct name_entry *entry = find_deallocated(client, text, statement->text_len);
 
 	client_server(client)->doubt |= deallocate_begins(text, statement->text_len);
-	if (entry != NULL)
-		parse_deallocate(client, entry);
+	if (entry != NULL && entry->state != NAME_CLOSING)
+		parse_deallocate(client, entry, statement);
 	else
 		send_parse(client_server(client), "", statement->body, statement->len);
 }
