@@ -50,7 +50,8 @@ static bool is_bound(const struct client *client)
 
 	return server != NULL &&
 	       (client->in_batch || client->block == BLOCK_OPEN || server->copy != COPY_NONE ||
-		server->transaction != 'I' || !database_is_split(client->database));
+		server->transaction != 'I' ||
+		(!database_is_split(client->database) && pending_owes_client(&server->pending)));
 }
 
 /* Sent along with the query that they are for, before the server asked for them. */
