@@ -127,6 +127,7 @@ static void on_found(struct lookup *lookup, const struct addr_list *list, usec_t
 		return;
 	}
 	errand->addresses = addr_list_copy(list);
+	lookup_cancel(lookup); /* it is on its way: what the name says later is for others */
 	try_next(errand);
 }
 

@@ -159,6 +159,34 @@ def test_a_peer_that_is_not_there_harms_nobody(pgweir, single):
         assert client.value("SELECT 1") == "1"
 
 
+def test_a_request_goes_once_though_the_name_gets_another_address(
+        pgweir, single, fake_postgres, name_server, wait_until):
+    release = threading.Event()
+
+    def script(server):
+        try:
+            server.read_startup()
+        except wire.Closed:
+            release.wait(20)
+            raise
+
+    fake = fake_postgres(script, address="0.0.0.0")
+    name_server.names["peer.test"] = ["127.0.0.2"]
+    weir = peered(pgweir, single, 1, {"2": {"host": "peer.test", "port": fake.port}},
+                  settings={"resolv_conf": name_server.resolv_conf})
+    threads = [threading.Thread(target=send_cancel, args=(weir.port, 2 << 16, bytes([n, 2, 3, 3])))
+               for n in range(2)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        wait_until(lambda: len(fake.cancels) == number + 1)
+        name_server.names["peer.test"] = ["127.0.0.3", "127.0.0.4"]
+        weir.admin("RELOAD")  # The name is asked for again.
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(key[0] for _, key in fake.cancels) == [0, 1]
+
+
 @pytest.mark.parametrize("how", ["name", "unix"])
 def test_a_peer_is_reached_by_name_and_by_unix_socket(pgweir, single, wait_until, how):
     first = peered(pgweir, single, 1, {}, settings={"listen_addr": "*"})
