@@ -92,6 +92,7 @@ static void ask(struct auth_query *query, struct server *server)
 	compose_describe(&writer, 'P', "");
 	compose_execute(&writer, "", 0);
 	compose_sync(&writer);
+	server->unnamed = server->unnamed_lease = 0; /* it was a client's */
 	server->request_at = clock_now();
 	stream_send(&server->stream, packet.data, (uint32_t)packet.len);
 	text_done(&packet);

@@ -176,6 +176,16 @@ def test_the_server_is_kept_after_a_query_that_failed(asking, single):
     assert weir.log().count("new connection to server") == 1
 
 
+def test_it_leaves_nobody_its_own_statement(asking, single):
+    """Its server is that of the clients here: their unnamed statements live in it."""
+    weir = asking({"databases": {"app": entry(single, user="postgres", pool_size=1)}},
+                  settings={"pool_mode": "transaction"})
+    with weir.connect("scram_user", password="scram-secret") as client:
+        client.request(wire.parse("", "SELECT 42"), wire.sync())
+        weir.connect("md5_user", password="md5-secret").close()
+        assert client.request(wire.bind(), wire.execute(), wire.sync()).value == "42"
+
+
 def test_auth_user_that_the_server_refuses_is_not_the_clients_fault(asking, single):
     weir = asking(host=single, settings={"auth_user": "scram_user"}, users={"scram_user": "wrong"})
     error = refusal(weir, password="app-secret")
