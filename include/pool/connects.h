@@ -10,6 +10,12 @@
 #define CONNECTS_MAX 8
 
 /*
+ * How long a host, and each of its addresses, is left alone after a failure: server_login_retry,
+ * but never so short that a host that refuses at once would keep a turn of the loop from ending.
+ */
+usec_t connects_retry_delay(const struct settings *settings);
+
+/*
  * Opens what those who wait would use (pool_host.wanted) and what min_pool_size asks for, as far
  * as the limits of the pool, the database and the user allow.
  */

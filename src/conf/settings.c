@@ -288,7 +288,7 @@ static const struct setting rows[] = {
   DATABASE | DATABASE_ZERO_INHERITS, LIVE,
   "Servers older than this are closed once free; 0 is after one use." },
 { "server_login_retry", KEY_TIME, FIELD(server_login_retry), "15s", "0", NULL, NULL, GLOBAL, LIVE,
-  "After a failed connect or login the host is left alone for this long." },
+  "After a failed connect or login the host is left alone for this long, at least 50 ms." },
 { "server_reset_query", KEY_STRING, FIELD(server_reset_query), "DISCARD ALL", NULL, NULL, NULL,
   GLOBAL, LIVE, "Sent when a client gives its server back in session pooling; empty is none." },
 { "server_reset_query_always", KEY_BOOL, FIELD(server_reset_query_always), "0", NULL, NULL, NULL,

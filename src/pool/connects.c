@@ -17,6 +17,15 @@
 #include "pool/room.h"
 #include "proto/error.h"
 
+#define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
+
+usec_t connects_retry_delay(const struct settings *settings)
+{
+	usec_t delay = settings->server_login_retry;
+
+	return delay > RETRY_MIN_USEC ? delay : RETRY_MIN_USEC;
+}
+
 /* Its name is being looked up for the first time: the cluster tells when that is done. */
 static bool awaits_address(const struct pool_host *at)
 {
@@ -217,7 +226,7 @@ void connects_failed(struct server *server, const char *sqlstate, const char *te
 		return;
 	}
 	if (!another_address_may_do(server->at)) {
-		server->at->retry_at = clock_now() + pool->settings.server_login_retry;
+		server->at->retry_at = clock_now() + connects_retry_delay(&pool->settings);
 		set_retry(server->at, server->at->retry_at);
 	}
 	pool_wake(pool);

@@ -9,6 +9,7 @@
 
 #include "auth/scram.h"
 #include "base/mem.h"
+#include "pool/connects.h"
 #include "pool/disuse.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
@@ -202,7 +203,7 @@ static struct cluster_options plain_options(const struct database *database)
 		.balance = database->entry->load_balance_hosts == LOAD_BALANCE_DISABLE
 				   ? BALANCE_STICKY
 				   : BALANCE_ROUND_ROBIN,
-		.address_retry = database->entry->settings.server_login_retry,
+		.address_retry = connects_retry_delay(&database->entry->settings),
 		.monitor_fall = 1,
 		.monitor_rise = 1,
 	};

@@ -343,6 +343,26 @@ START_TEST(test_refused_connection_is_tried_again)
 }
 END_TEST
 
+START_TEST(test_refused_connection_is_not_tried_again_in_the_same_moment)
+{
+	struct link *waiting;
+	int before;
+
+	play_begin(.global = "server_login_retry = 0");
+	client = client_in("plain");
+	waiting = client_in("plain");
+	says(client, "Q{select 1}");
+	heard(server_on(PRIMARY));
+	host_refuses(PRIMARY, ECONNREFUSED);
+	says(waiting, "Q{select 2}"); /* this comes to rest */
+	host_accepts(PRIMARY);
+	before = servers_on(PRIMARY);
+	pass(SEC);
+	ck_assert_int_eq(servers_on(PRIMARY), before + 1);
+	hears(server_on(PRIMARY), "Q{select 2}");
+}
+END_TEST
+
 START_TEST(test_host_that_is_up_again_is_tried_at_once)
 {
 	play_begin();
@@ -474,6 +494,7 @@ int main(void)
 	tcase_add_test(plays, test_server_that_does_not_answer_its_check_is_replaced);
 	tcase_add_test(plays, test_idle_servers_are_closed_after_a_while);
 	tcase_add_test(plays, test_refused_connection_is_tried_again);
+	tcase_add_test(plays, test_refused_connection_is_not_tried_again_in_the_same_moment);
 	tcase_add_test(plays, test_host_that_is_up_again_is_tried_at_once);
 	tcase_add_test(plays, test_login_that_is_refused_for_good_is_told);
 	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
