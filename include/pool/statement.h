@@ -17,10 +17,11 @@
 struct statement {
 	uint64_t hash;
 	uint64_t id;
-	uint64_t shape; /* hash of its parameters and columns as last described; 0: never was */
-	uint64_t uses;	/* how often it was bound */
+	uint64_t columns;	/* hash of them as last described; 0: never were */
+	uint64_t uses;		/* how often it was bound */
 	struct verdict verdict; /* once judged: statement_verdict */
 	uint32_t refs;
+	uint32_t parameters; /* hash of their types as last described; 0: never were */
 	uint32_t generation; /* counts changes of its columns: what was prepared before is stale */
 	uint32_t clients;    /* that have a name for it */
 	uint32_t servers;    /* that have it */

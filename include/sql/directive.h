@@ -34,6 +34,9 @@ bool directive_read(const char *sql, size_t len, bool std_strings, struct direct
  */
 bool deallocate_read(const char *sql, size_t len, char *name, size_t size);
 
+/* The same for the first one among several statements. */
+bool deallocate_find(const char *sql, size_t len, char *name, size_t size);
+
 /* Does the text begin with DEALLOCATE or DISCARD? */
 bool deallocate_begins(const char *sql, size_t len);
 

@@ -120,12 +120,12 @@ static enum step forward_query(struct client *client, uint32_t len)
 	if (len <= (uint32_t)client_pool(client)->settings.route_buffer &&
 	    !forward_is_whole(client, len))
 		return STEP_WAIT;
+	names_expect(client->names, NULL);
 	step = statements_answer(client, len, &answered);
 	if (step != STEP_NEXT || answered)
 		return step;
 	client->in_batch = false;
 	server->batch++;
-	names_expect(client->names, NULL);
 	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD,
 		     note_query(client, len) ? MARK_READ : MARK_NONE, NULL);
 	return forward_whole(client, len);

@@ -96,12 +96,13 @@ void replies_done(struct client *client, struct server *server, const struct pen
 void replies_parameters(struct pending_entry *entry, const struct message *message)
 {
 	if (entry->subject != NULL)
-		entry->note = (uint32_t)map_hash(message->body, message->body_len);
+		entry->note = (uint32_t)map_hash(message->body, message->body_len) | 1;
 }
 
 /* As PostgreSQL compares result types: names, types and modifiers, not where they come from. */
-static uint64_t hash_columns(uint64_t hash, const struct message *message)
+static uint64_t hash_columns(const struct message *message)
 {
+	uint64_t hash = 0;
 	struct reader reader = reader_over(message->body, message->body_len);
 	uint16_t count = message->type == MSG_ROW_DESCRIPTION ? reader_u16(&reader) : 0;
 
@@ -120,6 +121,26 @@ static uint64_t hash_columns(uint64_t hash, const struct message *message)
 	return hash | 1;
 }
 
+/* Whether parameters (0: a portal has none) or columns are not what was described before. */
+static bool takes_shape(struct statement *statement, uint32_t parameters, uint64_t columns)
+{
+	bool changed = (statement->columns != 0 && statement->columns != columns) ||
+		       (statement->parameters != 0 && parameters != 0 &&
+			statement->parameters != parameters);
+
+	statement->columns = columns;
+	if (parameters != 0)
+		statement->parameters = parameters;
+	return changed;
+}
+
+/* Most drivers that keep to portals ask each time: nothing is to be learned from that. */
+static bool is_known_portal(const struct pending_entry *entry, const struct name_entry *name)
+{
+	return entry->note == 0 && name->described &&
+	       name->generation == name->statement->generation && name->statement->columns != 0;
+}
+
 void replies_described(struct client *client, struct server *server,
 		       const struct pending_entry *entry, const struct message *message)
 {
@@ -129,15 +150,11 @@ void replies_described(struct client *client, struct server *server,
 	if (name == NULL)
 		return;
 	statement = name->statement;
-	if (message != NULL) {
-		uint64_t shape = hash_columns(entry->note, message);
-
-		if (statement->shape != 0 && statement->shape != shape) {
-			prepared_set_outdate(&server->prepared, statement);
-			prepared_set_add(&server->prepared, statement, server->batch);
-			prepared_set_confirm(&server->prepared, statement);
-		}
-		statement->shape = shape;
+	if (message != NULL && !is_known_portal(entry, name) &&
+	    takes_shape(statement, entry->note, hash_columns(message))) {
+		prepared_set_outdate(&server->prepared, statement);
+		prepared_set_add(&server->prepared, statement, server->batch);
+		prepared_set_confirm(&server->prepared, statement);
 	}
 	if (entry->action == PENDING_FORWARD && !client->replaying) {
 		name->described = true;

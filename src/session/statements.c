@@ -396,6 +396,15 @@ bool statements_learn(struct client *client, const struct parse_message *parse,
 	return true;
 }
 
+/*
+ * A name that the client has not prepared.  The server says so; but not of one that begins like
+ * ours, or the client would get at what others prepared.
+ */
+static bool is_like_ours(const char *name)
+{
+	return strncmp(name, STATEMENT_PREFIX, strlen(STATEMENT_PREFIX)) == 0;
+}
+
 /* ---- DEALLOCATE ---- */
 
 /*
@@ -414,6 +423,37 @@ static struct name_entry *find_deallocated(const struct client *client, const ch
 	return names_find(client->names, name);
 }
 
+/*
+ * A DEALLOCATE among other statements (psqlODBC has a savepoint around it): the server is given a
+ * statement of the client's name, so that it has one to drop.  It may have one already, of a query
+ * that failed before it came to its DEALLOCATE.
+ */
+static enum step lend_name(struct client *client, const char *sql, uint32_t len)
+{
+	static const uint8_t empty[3];
+	struct text packet = { 0 };
+	struct writer writer;
+	struct name_entry *entry;
+	char name[NAME_TEXT_MAX];
+
+	if (names_count(client->names) == 0 || memchr(sql, ';', len) == NULL ||
+	    !deallocate_find(sql, len, name, sizeof(name)) || is_like_ours(name))
+		return STEP_NEXT;
+	if (find_name(client, name, &entry) != STEP_NEXT)
+		return STEP_WAIT;
+	if (entry == NULL)
+		return STEP_NEXT;
+	writer_init_text(&writer, &packet);
+	compose_close(&writer, 'S', name);
+	forward_text(client_server(client), &packet);
+	push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
+	send_parse(client_server(client), name, empty, sizeof(empty));
+	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
+	names_expect(client->names, entry);
+	client_server(client)->doubt = true;
+	return STEP_NEXT;
+}
+
 /* As a simple query it is answered here, unless the transaction has failed. */
 enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 {
@@ -428,7 +468,7 @@ enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 	if (!forward_is_whole(client, len))
 		return STEP_WAIT;
 	if (!deallocate_begins(sql, len - MESSAGE_HEADER - 1))
-		return STEP_NEXT;
+		return lend_name(client, sql, len - MESSAGE_HEADER - 1);
 	client_server(client)->doubt = true;
 	entry = find_deallocated(client, sql, len - MESSAGE_HEADER - 1);
 	if (entry == NULL)
@@ -595,15 +635,6 @@ enum step statements_parse(struct client *client, uint32_t len)
 }
 
 /* ---- Bind ---- */
-
-/*
- * A name that the client has not prepared.  The server says so; but not of one that begins like
- * ours, or the client would get at what others prepared.
- */
-static bool is_like_ours(const char *name)
-{
-	return strncmp(name, STATEMENT_PREFIX, strlen(STATEMENT_PREFIX)) == 0;
-}
 
 static enum step deny_name(struct client *client, const char *name, uint32_t len)
 {
@@ -831,11 +862,35 @@ static enum step close_unnamed(struct client *client, uint32_t len)
 	return forward_whole(client, len);
 }
 
+/*
+ * The name whose portal the client has just bound; NULL if that was not the last that it said.
+ * Drivers that describe it (pgjdbc) read later rows by what they are told.
+ */
+static struct name_entry *bound_name(const struct pending *pending)
+{
+	const struct pending_entry *last =
+		pending->count > 0 ? pending_at(pending, pending->count - 1) : NULL;
+
+	return last != NULL && last->kind == PENDING_BIND && last->mark == MARK_NONE ? last->subject
+										     : NULL;
+}
+
+static enum step describe_portal(struct client *client, uint32_t len)
+{
+	struct name_entry *entry = bound_name(&client_server(client)->pending);
+
+	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE,
+	     entry != NULL ? name_ref(entry) : NULL);
+	return forward_whole(client, len);
+}
+
 static enum step take_target(struct client *client, uint8_t type,
 			     const struct target_message *target, uint32_t len)
 {
 	bool unnamed = target->name[0] == '\0';
 
+	if (target->kind == 'P' && type == MSG_DESCRIBE)
+		return describe_portal(client, len);
 	if (target->kind != 'S' || !tracks_names(client)) {
 		push(client, type == MSG_CLOSE ? PENDING_CLOSE : PENDING_DESCRIBE, PENDING_FORWARD,
 		     MARK_NONE, NULL);

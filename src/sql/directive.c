@@ -196,6 +196,18 @@ enum hint_result hint_read(const char *sql, size_t len, struct hint *hint)
 	return HINT_MALFORMED;
 }
 
+/* The name behind a DEALLOCATE, with `end` being what follows it; ALL is no name. */
+static bool read_deallocated(struct lex *lex, struct token *name, struct token *end)
+{
+	lex_next(lex, name);
+	if (name->kind == TOKEN_WORD && token_is(lex, name, "prepare"))
+		lex_next(lex, name);
+	if (name->kind != TOKEN_QUOTED && (name->kind != TOKEN_WORD || token_is(lex, name, "all")))
+		return false;
+	lex_next(lex, end);
+	return true;
+}
+
 bool deallocate_read(const char *sql, size_t len, char *name, size_t size)
 {
 	struct lex lex;
@@ -204,18 +216,32 @@ bool deallocate_read(const char *sql, size_t len, char *name, size_t size)
 
 	lex_init(&lex, sql, len, true);
 	lex_next(&lex, &token);
-	if (token.kind != TOKEN_WORD || !token_is(&lex, &token, "deallocate"))
+	if (token.kind != TOKEN_WORD || !token_is(&lex, &token, "deallocate") ||
+	    !read_deallocated(&lex, &token, &end))
 		return false;
-	lex_next(&lex, &token);
-	if (token.kind == TOKEN_WORD && token_is(&lex, &token, "prepare"))
-		lex_next(&lex, &token);
-	if (token.kind != TOKEN_QUOTED &&
-	    (token.kind != TOKEN_WORD || token_is(&lex, &token, "all")))
-		return false;
-	lex_next(&lex, &end);
 	if (end.kind == TOKEN_SEMICOLON)
 		lex_next(&lex, &end);
 	return end.kind == TOKEN_END && copy_value(&lex, &token, name, size);
+}
+
+bool deallocate_find(const char *sql, size_t len, char *name, size_t size)
+{
+	struct lex lex;
+	struct token token, end = { .kind = TOKEN_SEMICOLON };
+
+	lex_init(&lex, sql, len, true);
+	while (end.kind != TOKEN_END) {
+		bool first = end.kind == TOKEN_SEMICOLON;
+
+		lex_next(&lex, &token);
+		end = token;
+		if (first && token.kind == TOKEN_WORD && token_is(&lex, &token, "deallocate") &&
+		    read_deallocated(&lex, &token, &end) &&
+		    (end.kind == TOKEN_SEMICOLON || end.kind == TOKEN_END) &&
+		    copy_value(&lex, &token, name, size))
+			return true;
+	}
+	return false;
 }
 
 bool deallocate_begins(const char *sql, size_t len)

@@ -17,8 +17,7 @@ def database(request, pgweir, clusters, workdir):
     """Settings of a driver's program, for a plain entry or a primary with a replica."""
     split = request.param == "split"
     cluster = clusters.get(1 if split else 0)
-    settings = {"auth_type": "scram-sha-256", "default_pool_size": SERVERS, "max_client_conn": 500,
-                "ignore_startup_parameters": "extra_float_digits"}
+    settings = {"auth_type": "scram-sha-256", "default_pool_size": SERVERS, "max_client_conn": 500}
     where = {"cluster": "main"} if split else {"host": "127.0.0.1", "port": cluster.primary.port}
     weir = pgweir(cluster=cluster if split else None, settings=settings, databases={
         "app": where, "app_session": dict(where, dbname="app", pool_mode="session", pool_size=4)})

@@ -491,11 +491,53 @@ START_TEST(test_statement_used_behind_deallocate_all_in_a_batch_is_prepared_agai
 }
 END_TEST
 
+/* psqlODBC: SAVEPOINT, DEALLOCATE, RELEASE as one query. */
+START_TEST(test_deallocate_among_other_statements_has_a_statement_to_drop)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "P{_PLAN|select $1} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|select $1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{savepoint s;deallocate \"_PLAN\";release s}");
+	hears(server, "C{S|_PLAN} P{_PLAN|} Q{savepoint s;deallocate \"_PLAN\";release s}");
+	says(server, "3 1 C{SAVEPOINT} C{DEALLOCATE} C{RELEASE} Z{I}");
+	hears(client, "C{SAVEPOINT} C{DEALLOCATE} C{RELEASE} Z{I}");
+	/* The name is free, the server still has what other clients prepared. */
+	says(client, "P{_PLAN|select $1} B{|_PLAN|1} E S");
+	hears(server, "B{|PGWEIR_1|1} E S");
+	says(server, "2 C{SELECT 1} Z{I}");
+	hears(client, "1 2 C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_deallocate_that_was_not_reached_leaves_the_name)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "P{_PLAN|select $1} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|select $1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{select 1/0;deallocate \"_PLAN\"}");
+	hears(server, "C{S|_PLAN} P{_PLAN|} Q{select 1/0;deallocate \"_PLAN\"}");
+	says(server, "3 1 E{22012} Z{I}");
+	hears(client, "E{22012} Z{I}");
+	says(client, "B{|_PLAN|1} E S");
+	hears(server, "B{|PGWEIR_1|1} E S");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("statement");
 
 	tcase_add_test(plays, test_parse_known_to_the_server_is_made_up_in_order);
+	tcase_add_test(plays, test_deallocate_among_other_statements_has_a_statement_to_drop);
+	tcase_add_test(plays, test_deallocate_that_was_not_reached_leaves_the_name);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
 	tcase_add_test(plays, test_batch_of_which_all_is_made_up_is_answered_in_order);
 	tcase_add_test(plays, test_flush_brings_what_is_made_up);

@@ -401,8 +401,7 @@ public class UseJdbc {
 	}
 
 	public static void main(String[] args) throws Exception {
-		System.out.println("version " + org.postgresql.Driver.class.getPackage().getImplementationVersion()
-			+ new org.postgresql.Driver().getMajorVersion() + "." + new org.postgresql.Driver().getMinorVersion());
+		System.out.println("version " + org.postgresql.util.DriverInfo.DRIVER_VERSION);
 		check("login", () -> {
 			try (Connection c = open()) {
 				same(value(c, "SELECT current_user::text"), env("PGUSER"));

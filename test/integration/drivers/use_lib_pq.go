@@ -354,7 +354,7 @@ func admin() {
 }
 
 func main() {
-	fmt.Println("version 1.10")
+	fmt.Println("version", os.Getenv("DRIVER_VERSION"))
 	check("login", func() {
 		var user string
 		db := open(1)

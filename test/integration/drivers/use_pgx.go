@@ -394,7 +394,7 @@ func admin() {
 }
 
 func main() {
-	fmt.Println("version v4")
+	fmt.Println("version", os.Getenv("DRIVER_VERSION"))
 	check("login", func() {
 		var user string
 		conn := open()

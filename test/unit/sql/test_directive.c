@@ -187,6 +187,35 @@ START_TEST(test_deallocate_of_a_name_is_read)
 }
 END_TEST
 
+START_TEST(test_deallocate_is_found_among_statements)
+{
+	static const struct {
+		const char *sql;
+		const char *name; /* NULL: none is found */
+	} rows[] = {
+		{ "SAVEPOINT s;DEALLOCATE \"_PLAN0x1\";RELEASE s", "_PLAN0x1" },
+		{ "SELECT 1; deallocate prepare Stmt", "stmt" },
+		{ "DEALLOCATE a; DEALLOCATE b", "a" },
+		{ "DEALLOCATE ALL; DEALLOCATE b;", "b" },
+		{ ";; DEALLOCATE b", "b" },
+		{ "SELECT deallocate, a; SELECT 'x; DEALLOCATE b'", NULL },
+		{ "SELECT 1 /* ; */ DEALLOCATE b", NULL },
+		{ "DEALLOCATE a b; SELECT 1", NULL },
+		{ "SELECT 1; DEALLOCATE", NULL },
+		{ "", NULL },
+	};
+	char name[32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool found = deallocate_find(rows[i].sql, strlen(rows[i].sql), name, sizeof(name));
+
+		ck_assert_msg(found == (rows[i].name != NULL), "%s", rows[i].sql);
+		if (found)
+			ck_assert_str_eq(name, rows[i].name);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("directive");
@@ -203,6 +232,7 @@ int main(void)
 	tcase_add_test(tcase, test_other_comments_are_no_hint);
 	tcase_add_test(tcase, test_malformed_hint_is_told);
 	tcase_add_test(tcase, test_deallocate_of_a_name_is_read);
+	tcase_add_test(tcase, test_deallocate_is_found_among_statements);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
