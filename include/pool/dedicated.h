@@ -6,7 +6,8 @@
 
 /*
  * Connections that are made for one holder (need.replication) and closed with it: replication.  They
- * count in the size of the pool, and an idle server makes room for one if need be.
+ * count in the size of the pool, and an idle server makes room for one if need be.  They never come
+ * back to be replaced: those that must be are closed at once.
  */
 
 /* Opens connections for those in QUEUE_DEDICATED that have none coming; the pool's task calls it. */
@@ -20,8 +21,5 @@ void dedicated_refused(struct server *server, const char *sqlstate, const char *
 
 /* The holder waits no more: the connection that is coming for it is closed. */
 void dedicated_abandon(struct holder *holder);
-
-/* They never come back to be replaced: those that must be are closed at once. */
-void dedicated_close(struct pool_host *at, const char *why);
 
 #endif

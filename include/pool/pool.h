@@ -197,7 +197,7 @@ void pool_retry(struct pool *pool);
 /* Servers at addresses that their host does not have any more are closed when they are free. */
 void pool_leave_addresses(struct pool *pool);
 
-/* Marks servers for closing: idle ones at once, others when they come back. */
+/* Closes servers: those at rest or on their way at once, others when they come back. */
 void pool_reconnect(struct pool *pool, const char *why);
 
 /* Closes idle servers at once (PAUSE). */

@@ -97,13 +97,3 @@ void dedicated_abandon(struct holder *holder)
 	server->intended = NULL;
 	server_close(server, "who it was made for has left");
 }
-
-void dedicated_close(struct pool_host *at, const char *why)
-{
-	list_for_each(&at->servers[SERVER_LEASED], node, after) {
-		struct server *server = list_entry(node, struct server, node);
-
-		if (server->replication != 0)
-			server_close(server, why);
-	}
-}

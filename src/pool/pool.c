@@ -181,12 +181,41 @@ struct pool_host *pool_host_of(const struct pool *pool, const struct host *host)
 	return NULL;
 }
 
-static void close_idle_at(struct pool_host *at, const char *why)
+/* Its holder, if it has one, gives it back first; but some never do (pool/dedicated.h). */
+static bool comes_back(const struct server *server)
 {
-	struct list_node *node;
+	switch ((enum server_state)server->state) {
+	case SERVER_LEASED:
+		return server->replication == 0;
+	case SERVER_CHORES:
+	case SERVER_HELD:
+		return true;
+	default:
+		return false;
+	}
+}
 
-	while ((node = list_first(&at->servers[SERVER_IDLE])) != NULL)
-		server_close(list_entry(node, struct server, node), why);
+/* A server is closed when it is free; on its way it is of no use: who waits gets another one. */
+static void replace(struct server *server, const char *why)
+{
+	struct holder *holder = server->holder;
+
+	if (server->state == SERVER_CANCELING)
+		return;
+	if (!comes_back(server)) {
+		server_close(server, why);
+		return;
+	}
+	server->close_needed = true;
+	if (holder != NULL && holder->calls->replace != NULL)
+		holder->calls->replace(holder);
+}
+
+static void replace_all_at(struct pool_host *at, const char *why)
+{
+	for (int state = 0; state < SERVER_CLOSED; state++)
+		list_for_each(&at->servers[state], node, after)
+			replace(list_entry(node, struct server, node), why);
 }
 
 /* Hosts follow those of the cluster; one that left it goes when its servers are gone. */
@@ -201,10 +230,12 @@ static void refresh_hosts(struct pool *pool)
 	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 
-		at->removed = at->host->admin == ADMIN_REMOVED ||
-			      at->host->cluster != pool->database->cluster;
-		if (at->removed)
-			close_idle_at(at, "host removed from the configuration");
+		bool removed = at->host->admin == ADMIN_REMOVED ||
+			       at->host->cluster != pool->database->cluster;
+
+		if (removed && !at->removed)
+			replace_all_at(at, "host removed from the configuration");
+		at->removed = removed;
 		if (at->removed && pool_host_servers(at) + at->servers[SERVER_CANCELING].count == 0)
 			host_free(at);
 	}
@@ -694,17 +725,6 @@ void pool_retry(struct pool *pool)
 	pool_wake(pool);
 }
 
-static void mark(struct server *server)
-{
-	struct holder *holder = server->holder;
-
-	if (server->state == SERVER_CANCELING)
-		return;
-	server->close_needed = true;
-	if (holder != NULL && holder->calls->replace != NULL)
-		holder->calls->replace(holder);
-}
-
 static void leave_addresses(struct pool_host *at, enum server_state state)
 {
 	list_for_each(&at->servers[state], node, after) {
@@ -712,9 +732,7 @@ static void leave_addresses(struct pool_host *at, enum server_state state)
 
 		if (host_knows_address(at->host, &server->address))
 			continue;
-		mark(server);
-		if (state == SERVER_IDLE)
-			server_close(server, "server DNS name has other addresses");
+		replace(server, "server DNS name has other addresses");
 	}
 }
 
@@ -733,17 +751,10 @@ void pool_leave_addresses(struct pool *pool)
 
 void pool_reconnect(struct pool *pool, const char *why)
 {
-	list_for_each(&pool->hosts, host_node, after_host) {
-		struct pool_host *at = list_entry(host_node, struct pool_host, node);
-
-		for (int state = 0; state < SERVER_CLOSED; state++)
-			list_for_each(&at->servers[state], node, after)
-				mark(list_entry(node, struct server, node));
-		dedicated_close(at, why);
-	}
+	list_for_each(&pool->hosts, node, after)
+		replace_all_at(list_entry(node, struct pool_host, node), why);
 	greeting_done(&pool->greeting);
 	startups_done(&pool->startups);
-	pool_close_idle(pool, why);
 	pool_wake(pool);
 }
 

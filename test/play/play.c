@@ -273,7 +273,7 @@ static void check_client(const struct client *client)
 
 	ck_assert(server != NULL || client->state != CLIENT_ACTIVE);
 	ck_assert(server == NULL || client->state == CLIENT_ACTIVE ||
-		  client->state == CLIENT_WELCOME);
+		  client->state == CLIENT_WELCOME || client->state == CLIENT_REPLICATION);
 	ck_assert(waits == (client->state == CLIENT_WAITING) ||
 		  (waits && client->state == CLIENT_WELCOME));
 	if (server != NULL) {

@@ -215,6 +215,26 @@ START_TEST(test_reload_in_the_middle_of_a_login)
 }
 END_TEST
 
+/* RECONNECT and a reload mean those on their way, too: who waits gets another one. */
+static const char *const logins[] = { "start{alice|plain}", "start{alice|plain|replication=true}" };
+
+START_TEST(test_servers_on_their_way_are_replaced)
+{
+	struct link *first;
+
+	play_begin(.global = "");
+	host_hangs(PRIMARY);
+	client = client_new();
+	says(client, logins[_i]);
+	first = server_on(PRIMARY);
+	play_reload(.plain = "dbname=other");
+	ck_assert(!link_is_open(first));
+	host_accepts(PRIMARY);
+	ck_assert_int_eq(servers_on(PRIMARY), 1);
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
 START_TEST(test_reload_keeps_a_pause)
 {
 	play_begin(.global = "");
@@ -260,6 +280,8 @@ int main(void)
 	tcase_add_test(plays, test_smaller_pool_lets_those_who_run_finish);
 	tcase_add_test(plays, test_larger_pool_serves_those_who_wait);
 	tcase_add_test(plays, test_reload_in_the_middle_of_a_login);
+	tcase_add_loop_test(plays, test_servers_on_their_way_are_replaced, 0,
+			    sizeof(logins) / sizeof(logins[0]));
 	tcase_add_test(plays, test_reload_keeps_a_pause);
 	tcase_add_test(plays, test_time_outs_of_users_change_at_once);
 	return play_main();
