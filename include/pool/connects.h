@@ -37,6 +37,9 @@ bool connects_have_surplus(const struct pool_host *at);
  */
 void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final);
 
+/* No connection to whatever host can begin now (no descriptors): those who wait go on waiting. */
+void connects_postpone(struct pool_host *at);
+
 /*
  * Whether a plain entry's hosts refused us lately and nothing works: who comes now is told
  * pool->failure at once, rather than after server_login_retry.

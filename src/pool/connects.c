@@ -18,6 +18,7 @@
 #include "proto/error.h"
 
 #define RETRY_MIN_USEC (50 * USEC_PER_MSEC)
+#define POSTPONE_USEC USEC_PER_SEC
 
 usec_t connects_retry_delay(const struct settings *settings)
 {
@@ -213,6 +214,12 @@ static bool is_primary(const struct pool_host *at)
 {
 	return database_is_split(at->pool->database) &&
 	       at->host == cluster_primary(at->pool->database->cluster);
+}
+
+void connects_postpone(struct pool_host *at)
+{
+	at->retry_at = clock_now() + POSTPONE_USEC;
+	set_retry(at, at->retry_at);
 }
 
 void connects_failed(struct server *server, const char *sqlstate, const char *text, bool final)

@@ -475,8 +475,15 @@ static struct server *server_new(struct pool_host *at, enum server_state state)
 	return server;
 }
 
-/* Connects the stream; false (and an explanation) if that could not even begin. */
-static bool begin_connect(struct server *server, const struct addr *addr, char *why, size_t size)
+/* It is us who cannot connect, to whatever host: this says nothing of it. */
+static bool is_our_failure(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+	       error == EADDRNOTAVAIL;
+}
+
+/* Connects the stream; the errno (and an explanation) if that could not even begin. */
+static int begin_connect(struct server *server, const struct addr *addr, char *why, size_t size)
 {
 	struct host *host = server->at->host;
 	struct pooler *pooler = server->pool->database->pooler;
@@ -486,16 +493,18 @@ static bool begin_connect(struct server *server, const struct addr *addr, char *
 	if (addr == NULL) {
 		snprintf(why, size, "server DNS lookup failed: %s",
 			 host->cause_text != NULL ? host->cause_text : "no address yet");
-		return false;
+		return EHOSTUNREACH;
 	}
 	server->address = *addr;
 	error = stream_connect(&server->stream, &pooler->streams, &owner, addr, &options);
 	if (error == 0)
-		return true;
-	host_note_address(host, addr, false);
-	host_evidence(host, EVIDENCE_CONNECT_REFUSED);
+		return 0;
 	snprintf(why, size, "connect failed: %s", strerror(error));
-	return false;
+	if (!is_our_failure(error)) {
+		host_note_address(host, addr, false);
+		host_evidence(host, EVIDENCE_CONNECT_REFUSED);
+	}
+	return error;
 }
 
 static void remove_unborn(struct server *server)
@@ -509,10 +518,14 @@ struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 	struct server *server = server_new(at, SERVER_CONNECTING);
 	struct settings *settings = &at->pool->settings;
 	char why[160];
+	int error = begin_connect(server, host_next_address(at->host), why, sizeof(why));
 
-	if (!begin_connect(server, host_next_address(at->host), why, sizeof(why))) {
+	if (error != 0) {
 		log_warn(server, "%s", why);
-		connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+		if (is_our_failure(error))
+			connects_postpone(at);
+		else
+			connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
 		remove_unborn(server);
 		return NULL;
 	}
@@ -553,7 +566,7 @@ static bool begin_cancel(struct server *server)
 	char why[160];
 
 	/* Of several addresses only one has the query. */
-	server->waits = !begin_connect(server, &server->target->address, why, sizeof(why));
+	server->waits = begin_connect(server, &server->target->address, why, sizeof(why)) != 0;
 	if (server->waits)
 		log_warn(server, "cancel request: %s", why);
 	else

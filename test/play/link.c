@@ -11,6 +11,7 @@
 
 struct link *links[LINKS_MAX];
 int link_count;
+int link_refusal;
 uint64_t links_moved;
 
 struct link *link_new(enum link_kind kind)
@@ -35,15 +36,20 @@ void links_free(void)
 		text_done(&links[i]->heard);
 		free(links[i]);
 	}
-	link_count = 0;
+	link_count = link_refusal = 0;
 }
 
 static int transport_connect(struct stream *stream, const struct addr *address,
 			     const struct socket_options *options)
 {
-	struct link *link = link_new(LINK_SERVER);
+	struct link *link;
 
 	(void)options;
+	if (link_refusal != 0) {
+		errno = link_refusal;
+		return -1;
+	}
+	link = link_new(LINK_SERVER);
 	link->stream = stream;
 	link->host = (int)(ntohl(address->in.sin_addr.s_addr) & 0xff);
 	stream->fd = link->number;

@@ -39,6 +39,7 @@ struct link {
 #define LINKS_MAX 256
 extern struct link *links[LINKS_MAX];
 extern int link_count;
+extern int link_refusal;     /* errno with which connects fail at once; 0: they do not */
 extern uint64_t links_moved; /* counts what happens, so that it can be told when nothing does */
 
 extern const struct stream_transport play_transport;

@@ -53,6 +53,11 @@ void host_accepts(int host)
 	play_run();
 }
 
+void connects_fail(int error)
+{
+	link_refusal = error;
+}
+
 void host_rejects(int host, const char *script)
 {
 	stands[host].rejects = script;

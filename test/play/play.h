@@ -146,6 +146,9 @@ void host_refuses(int host, int error);
 void host_hangs(int host);
 void host_accepts(int host);
 
+/* No connection can even begin, to whatever host: connect() gives this errno (0: as before). */
+void connects_fail(int error);
+
 /* New logins at a host are answered with this ("F{57P03}") and the end (NULL: they are let in). */
 void host_rejects(int host, const char *script);
 

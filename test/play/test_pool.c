@@ -343,6 +343,32 @@ START_TEST(test_refused_connection_is_tried_again)
 }
 END_TEST
 
+START_TEST(test_no_more_descriptors_only_delay)
+{
+	play_begin();
+	connects_fail(EMFILE);
+	client = client_new();
+	says(client, "start{alice|plain}");
+	hears(client, "");
+	connects_fail(0);
+	pass(SEC);
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
+START_TEST(test_no_more_descriptors_say_nothing_of_the_host)
+{
+	play_begin();
+	client = client_in("app");
+	connects_fail(EMFILE);
+	says(client, "Q{insert into t values (1)}");
+	ck_assert_int_eq(host_number(PRIMARY)->health, HEALTH_UP);
+	connects_fail(ECONNREFUSED);
+	pass(SEC);
+	ck_assert_int_eq(host_number(PRIMARY)->health, HEALTH_SUSPECT);
+}
+END_TEST
+
 START_TEST(test_refused_connection_is_not_tried_again_in_the_same_moment)
 {
 	struct link *waiting;
@@ -353,8 +379,10 @@ START_TEST(test_refused_connection_is_not_tried_again_in_the_same_moment)
 	waiting = client_in("plain");
 	says(client, "Q{select 1}");
 	heard(server_on(PRIMARY));
+	connects_fail(_i == 0 ? ECONNREFUSED : 0); /* at once, or soon */
 	host_refuses(PRIMARY, ECONNREFUSED);
 	says(waiting, "Q{select 2}"); /* this comes to rest */
+	connects_fail(0);
 	host_accepts(PRIMARY);
 	before = servers_on(PRIMARY);
 	pass(SEC);
@@ -494,7 +522,10 @@ int main(void)
 	tcase_add_test(plays, test_server_that_does_not_answer_its_check_is_replaced);
 	tcase_add_test(plays, test_idle_servers_are_closed_after_a_while);
 	tcase_add_test(plays, test_refused_connection_is_tried_again);
-	tcase_add_test(plays, test_refused_connection_is_not_tried_again_in_the_same_moment);
+	tcase_add_test(plays, test_no_more_descriptors_only_delay);
+	tcase_add_test(plays, test_no_more_descriptors_say_nothing_of_the_host);
+	tcase_add_loop_test(plays, test_refused_connection_is_not_tried_again_in_the_same_moment, 0,
+			    2);
 	tcase_add_test(plays, test_host_that_is_up_again_is_tried_at_once);
 	tcase_add_test(plays, test_login_that_is_refused_for_good_is_told);
 	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
