@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """Cancel requests: they reach the query they are meant for and no other."""
-import os
 import random
 import subprocess
 import threading
@@ -9,7 +8,6 @@ import psycopg2
 import pytest
 
 from harness import wire
-from harness.cluster import find_bin
 from harness.fakepg import PARAMETERS, authentication, key_data, parameter, ready
 from harness.helpers import backends, is_running, many, refusal
 from harness.wire import bind, execute, parse, query, sync
@@ -57,7 +55,7 @@ def test_a_cancel_inside_a_transaction_aborts_it(pgweir, single, wait_until):
 def test_psql_is_cancelled_by_an_interrupt(pgweir, single, wait_until):
     weir = pgweir(host=single)
     psql = subprocess.Popen(
-        [os.path.join(find_bin(), "psql"), "-X", "-At", weir.dsn(), "-c", sleeper("psql")],
+        ["psql", "-X", "-At", weir.dsn(), "-c", sleeper("psql")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     wait_until(lambda: is_running(single, "%psql%"))
     psql.send_signal(2)

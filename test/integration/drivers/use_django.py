@@ -99,6 +99,10 @@ def batch():
 
 @check
 def cursor():
+    """In a transaction: outside of one Django declares its cursor WITH HOLD, unless told not to."""
+    with tx.atomic():
+        assert sum(1 for _ in Thing.objects.filter(paid=1).iterator(chunk_size=100)) == 500
+    connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
     assert sum(1 for _ in Thing.objects.filter(paid=1).iterator(chunk_size=100)) == 500
 
 
