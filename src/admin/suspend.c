@@ -22,7 +22,8 @@ struct visit {
 
 static void visit_servers(struct visit *visit, const struct pool *pool)
 {
-	static const enum server_state states[] = { SERVER_IDLE, SERVER_LEASED, SERVER_HELD };
+	static const enum server_state states[] = { SERVER_IDLE, SERVER_LEASED, SERVER_CHORES,
+						    SERVER_HELD };
 
 	list_for_each(&pool->hosts, host_node, after_host) {
 		struct pool_host *at = list_entry(host_node, struct pool_host, node);
@@ -56,7 +57,8 @@ static void hold_client(struct visit *visit, struct client *client)
 static void hold_server(struct visit *visit, struct server *server)
 {
 	(void)visit;
-	stream_hold(&server->stream);
+	if (server->state != SERVER_CHORES)
+		stream_hold(&server->stream);
 }
 
 static void free_client(struct visit *visit, struct client *client)
@@ -65,6 +67,7 @@ static void free_client(struct visit *visit, struct client *client)
 	stream_unhold(&client->stream);
 }
 
+/* Some came to chores meanwhile: their clients' time was up. */
 static void free_server(struct visit *visit, struct server *server)
 {
 	(void)visit;
@@ -83,7 +86,7 @@ static void check_client(struct visit *visit, struct client *client)
 
 static void check_server(struct visit *visit, struct server *server)
 {
-	if (server->stream.out_bytes == 0)
+	if (server->state == SERVER_CHORES || server->stream.out_bytes == 0)
 		return;
 	if (visit->force)
 		server_close(server, "suspend_timeout");

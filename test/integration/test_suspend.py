@@ -81,6 +81,18 @@ def test_who_does_not_read_is_closed_after_suspend_timeout(weir, wait_until):
         assert other.value("SELECT 1") == "1"
 
 
+def test_a_server_whose_client_ended_meanwhile_goes_on_after_it(pgweir, single):
+    weir = pgweir(host=single, settings={"default_pool_size": 1, "idle_transaction_timeout": "300ms",
+                                         "server_connect_timeout": 60})
+    with console_of(weir) as console, weir.connect() as client:
+        pid = client.value("BEGIN; SELECT pg_backend_pid()")
+        console.query("SUSPEND")
+        weir.wait_log("closing because: idle transaction timeout")
+        console.query("RESUME")
+        with weir.connect() as other:
+            assert other.value("SELECT pg_backend_pid()") == pid
+
+
 def test_the_end_of_the_connection_that_suspended_resumes(weir):
     with weir.connect() as client:
         with console_of(weir) as console:
