@@ -51,8 +51,8 @@ bool connects_have_surplus(const struct pool_host *at)
 	const struct settings *settings = &at->pool->settings;
 
 	return settings->default_pool_size > 0 &&
-	       sized_servers(at) >
-		       (unsigned)(settings->default_pool_size + settings->reserve_pool_size);
+	       sized_servers(at) > (unsigned)settings->default_pool_size +
+					   (unsigned)settings->reserve_pool_size;
 }
 
 static bool is_full(const struct pool_host *at, usec_t longest_wait)
