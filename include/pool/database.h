@@ -123,6 +123,12 @@ static inline bool database_is_split(const struct database *database)
 	return database->cluster->monitored;
 }
 
+/*
+ * The password that the entry has for a user at servers, NULL: none.  It is that of the user whom
+ * the entry forces, else of all; auth_user beside a forced one has its own.
+ */
+const char *database_password_of(const struct database *database, const char *user);
+
 /* PAUSE and RESUME of all databases or one; database_is_quiet when no server is in use. */
 void database_pause(struct database *database);
 void database_resume(struct database *database);

@@ -379,6 +379,14 @@ struct database *database_find(struct pooler *pooler, const char *name)
 	return database;
 }
 
+const char *database_password_of(const struct database *database, const char *user)
+{
+	const struct config_database *entry = database->entry;
+	bool is_its = entry->user[0] == '\0' || strcmp(entry->user, user) == 0;
+
+	return entry->password[0] != '\0' && is_its ? entry->password : NULL;
+}
+
 void database_pause(struct database *database)
 {
 	database->paused = true;
@@ -415,6 +423,8 @@ static void follow_secret(struct pool *pool, const struct secrets *fresh)
 		secrets_find(&pool->database->pooler->access.secrets, pool->user);
 	const struct secret *now = secrets_find(fresh, pool->user);
 
+	if (database_password_of(pool->database, pool->user) != NULL)
+		return;
 	if (before != NULL && now != NULL && pool->secret != NULL &&
 	    strcmp(pool->secret, before->text) == 0)
 		pool_credentials(pool, now->text, NULL);
@@ -425,8 +435,6 @@ static void follow_secrets(struct pooler *pooler, const struct secrets *fresh)
 	list_for_each(&pooler->databases, database_node, after_database) {
 		struct database *database = list_entry(database_node, struct database, node);
 
-		if (database->entry->password[0] != '\0')
-			continue;
 		list_for_each(&database->pools, node, after)
 			follow_secret(list_entry(node, struct pool, node), fresh);
 	}
@@ -508,7 +516,7 @@ static void update_database(struct database *database, const struct config_datab
 		struct pool *pool = list_entry(node, struct pool, node);
 
 		pool_refresh(pool);
-		if (entry->password[0] != '\0')
+		if (database_password_of(database, pool->user) != NULL)
 			pool_credentials(pool, entry->password, NULL);
 	}
 	config_unref(old);

@@ -331,14 +331,12 @@ static const struct holder_calls calls = {
 /* The pool logs in as auth_user: with the entry's password if that is for it, or auth_file's. */
 static struct pool *find_pool(struct database *database, const char *auth_user)
 {
-	const struct config_database *entry = database->entry;
 	struct pool *pool = pool_get(database, auth_user);
 	struct secret *secret = secrets_find(&database->pooler->access.secrets, auth_user);
-	const char *text = secret != NULL ? secret->text : NULL;
+	const char *text = database_password_of(database, auth_user);
 
-	if (entry->password[0] != '\0' &&
-	    (entry->user[0] == '\0' || strcmp(entry->user, auth_user) == 0))
-		text = entry->password;
+	if (text == NULL && secret != NULL)
+		text = secret->text;
 	if (text != NULL)
 		pool_credentials(pool, text, NULL);
 	return pool;

@@ -138,6 +138,21 @@ START_TEST(test_new_password_of_an_entry_is_used_by_servers_opened_after)
 }
 END_TEST
 
+START_TEST(test_password_of_an_entry_is_not_that_of_auth_user)
+{
+	const char *entry = "user=bob password=one auth_user=alice";
+	const struct pool *asking;
+
+	play_begin(.plain = entry);
+	client = client_new();
+	says(client, "start{carol|plain}");
+	asking = pool_find(database_existing(&pooler, "plain"), "alice");
+	ck_assert_str_eq(asking->secret, "a");
+	play_reload(.plain = entry);
+	ck_assert_str_eq(asking->secret, "a");
+}
+END_TEST
+
 START_TEST(test_fallback_that_appears_and_vanishes)
 {
 	struct link *refused;
@@ -276,6 +291,7 @@ int main(void)
 	tcase_add_test(plays, test_servers_of_a_host_that_went_are_closed_when_free);
 	tcase_add_test(plays, test_forced_user_is_that_of_those_who_come_after);
 	tcase_add_test(plays, test_new_password_of_an_entry_is_used_by_servers_opened_after);
+	tcase_add_test(plays, test_password_of_an_entry_is_not_that_of_auth_user);
 	tcase_add_test(plays, test_fallback_that_appears_and_vanishes);
 	tcase_add_test(plays, test_smaller_pool_lets_those_who_run_finish);
 	tcase_add_test(plays, test_larger_pool_serves_those_who_wait);
