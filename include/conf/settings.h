@@ -200,7 +200,6 @@ struct settings {
 	enum read_consistency read_consistency;
 	enum replica_balance replica_balance;
 	enum no_replica no_replica;
-	const char *zone;
 	bool lazy_begin; /* effective values: false for a database without a cluster */
 	size_t route_buffer;
 	usec_t monitor_interval;

@@ -359,8 +359,6 @@ static const struct setting rows[] = {
   "Become this user when started as root." },
 { "verbose", KEY_INT, FIELD(verbose), NULL, "0", "3", NULL, GLOBAL, LIVE,
   "More in the log: 1 is debug, 2 and 3 are for developers." },
-{ "zone", KEY_STRING, FIELD(zone), "", NULL, NULL, NULL, GLOBAL, LIVE,
-  "Where this pgweir runs: replicas of the same zone come first." },
 };
 /* clang-format on */
 
@@ -376,12 +374,13 @@ static const struct alias {
 	{ "reserve_pool", "reserve_pool_size", IN_DATABASE },
 };
 
-/* What PgBouncer 1.25 has and this version has not: refused, for nobody may think that it works. */
+/* What PgBouncer 1.25 has, or we had, and this version has not: nobody may think that it works. */
 static const struct missing {
 	const char *name;
 	unsigned where;
 } missing[] = {
 	{ "auth_ldap_options", GLOBAL },
+	{ "zone", GLOBAL },
 };
 
 #define ALIAS_COUNT (sizeof(aliases) / sizeof(aliases[0]))

@@ -18,7 +18,6 @@ static struct read_need read_need(const struct choice *choice)
 		.newer_than = need->written,
 		.seen = need->seen,
 		.max_lag = choice->pool->settings.max_replica_lag,
-		.zone = choice->pool->settings.zone,
 	};
 
 	if (need->any_age || read.max_lag == 0)

@@ -78,15 +78,13 @@ static void free_users(struct pooler *pooler)
 
 /* ---- clusters ---- */
 
-static struct host_options *host_options(const struct config_host *hosts, unsigned count,
-					 const struct settings *settings)
+static struct host_options *host_options(const struct config_host *hosts, unsigned count)
 {
 	struct host_options *options = mem_zero(count * sizeof(*options));
 
 	for (unsigned i = 0; i < count; i++) {
 		options[i].name = hosts[i].host;
 		options[i].port = (uint16_t)hosts[i].port;
-		options[i].zone = settings->zone;
 		options[i].weight = 1;
 	}
 	return options;
@@ -138,8 +136,7 @@ static struct pool_cluster *find_cluster(const struct pooler *pooler, const char
 static void apply_cluster(struct pooler *pooler, const struct config_cluster *entry)
 {
 	struct cluster_options options = monitored_options(pooler->config, entry);
-	struct host_options *hosts =
-		host_options(entry->hosts, entry->host_count, &entry->settings);
+	struct host_options *hosts = host_options(entry->hosts, entry->host_count);
 	struct pool_cluster *known = find_cluster(pooler, entry->name);
 
 	if (known != NULL) {
@@ -240,7 +237,7 @@ static void join_cluster(struct database *database)
 		return;
 	}
 	options = plain_options(database);
-	hosts = host_options(entry->hosts, entry->host_count, &entry->settings);
+	hosts = host_options(entry->hosts, entry->host_count);
 	if (database->cluster != NULL && owns_cluster(database)) {
 		cluster_reconfigure(database->cluster, &options, hosts, entry->host_count);
 	} else {

@@ -208,6 +208,7 @@ START_TEST(test_entries_are_checked)
 	check_refused(HEAD "[clusters]\nm=hosts=[::1\n", 4, "[address]:port");
 	check_refused(HEAD "[clusters]\nm=hosts=[]:1\n", 4, "empty host");
 	check_refused(HEAD "[users]\nu=port=1\n", 4, "unknown setting");
+	check_refused(HEAD "zone = a\n", 3, "zone is not supported by this version");
 	check_refused(HEAD "listen_addr=\nunix_socket_dir=\n", 0, "nowhere to listen");
 	check_refused(HEAD "client_tls_sslmode=prefer\n", 0, "needs client_tls_key_file");
 	check_refused(HEAD "client_tls_sslmode=require\n", 3, "TLS is not there yet");
