@@ -4,6 +4,7 @@ libpgweir_a_SOURCES += \
 	src/io/batch.c include/io/batch.h \
 	src/io/chunk.c include/io/chunk.h \
 	src/io/deadline.c include/io/deadline.h \
+	src/io/helpers.c include/io/helpers.h \
 	src/io/loop.c include/io/loop.h \
 	src/io/pgquery.c include/io/pgquery.h \
 	src/io/resolver.c include/io/resolver.h \

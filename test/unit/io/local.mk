@@ -26,3 +26,6 @@ test_unit_io_test_resolver_LDADD = $(unit_ldadd)
 check_PROGRAMS += test/unit/io/test_socket
 test_unit_io_test_socket_SOURCES = test/unit/io/test_socket.c
 test_unit_io_test_socket_LDADD = $(unit_ldadd)
+check_PROGRAMS += test/unit/io/test_helpers
+test_unit_io_test_helpers_SOURCES = test/unit/io/test_helpers.c
+test_unit_io_test_helpers_LDADD = $(unit_ldadd)

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* This very program is the helper, when it is run with an argument. */
+#include "io/helpers.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define ARGUMENT "--help-a-test"
+#define PATIENCE (200 * USEC_PER_MSEC)
+
+static struct loop loop;
+static struct helpers helpers;
+static struct helper_call calls[64];
+static unsigned answered, wanted;
+
+/* "hang", "die", or else an echo. */
+static size_t answer_test(const char *question, size_t len, char *answer)
+{
+	if (strcmp(question, "hang") == 0)
+		pause();
+	if (strcmp(question, "die") == 0)
+		raise(SIGKILL);
+	memcpy(answer, question, len);
+	return len;
+}
+
+static void on_answered(struct helper_call *call)
+{
+	(void)call;
+	if (++answered == wanted)
+		loop_stop(&loop);
+}
+
+static bool ask(unsigned i, uint64_t kind, const char *question)
+{
+	calls[i].answered = on_answered;
+	return helpers_ask(&helpers, &calls[i], kind, mem_string(question), strlen(question));
+}
+
+/* Runs until so many more are answered. */
+static void await(unsigned count)
+{
+	wanted = answered + count;
+	loop_run(&loop);
+}
+
+static void setup(void)
+{
+	memset(calls, 0, sizeof(calls));
+	answered = 0;
+	loop_init(&loop);
+	helpers_init(&helpers, &loop, ARGUMENT, PATIENCE);
+}
+
+static void teardown(void)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		helper_call_cancel(&calls[i]);
+	helpers_done(&helpers);
+	loop_done(&loop);
+}
+
+static pid_t helper_pid(unsigned i)
+{
+	return helpers.helpers[i].child.pid;
+}
+
+START_TEST(test_one_helper_answers_one_after_the_other)
+{
+	ck_assert(ask(0, 1, "alpha"));
+	await(1);
+	ck_assert_str_eq(calls[0].answer, "alpha");
+	ck_assert(ask(1, 2, "beta"));
+	await(1);
+	ck_assert_str_eq(calls[1].answer, "beta");
+	ck_assert_int_eq(helpers.helpers[0].state, HELPER_IDLE);
+	ck_assert_int_eq(helpers.helpers[1].state, HELPER_NONE);
+}
+END_TEST
+
+START_TEST(test_what_hangs_is_killed_and_replaced)
+{
+	ck_assert(ask(0, 1, "hang"));
+	await(1);
+	ck_assert_ptr_null(calls[0].answer);
+	ck_assert_str_eq(calls[0].why, "no answer in time, killed");
+	ck_assert(ask(1, 1, "alpha"));
+	await(1);
+	ck_assert_str_eq(calls[1].answer, "alpha");
+}
+END_TEST
+
+START_TEST(test_a_helper_that_dies_costs_its_question_only)
+{
+	ck_assert(ask(0, 1, "die"));
+	ck_assert(ask(1, 1, "alpha"));
+	await(2);
+	ck_assert_ptr_null(calls[0].answer);
+	ck_assert_ptr_nonnull(calls[0].why);
+	ck_assert_str_eq(calls[1].answer, "alpha");
+}
+END_TEST
+
+START_TEST(test_one_kind_never_has_all_helpers)
+{
+	unsigned i;
+
+	for (i = 0; i < HELPERS_OF_ONE_KIND + HELPERS_WAITING_OF_ONE_KIND; i++)
+		ck_assert(ask(i, 1, "hang"));
+	ck_assert(!ask(i, 1, "hang"));
+	ck_assert(ask(i + 1, 2, "alpha"));
+	await(1);
+	ck_assert_str_eq(calls[i + 1].answer, "alpha");
+	ck_assert_int_eq(helpers.helpers[HELPERS_MAX - 1].state, HELPER_IDLE);
+}
+END_TEST
+
+START_TEST(test_who_leaves_is_told_nothing_and_frees_the_helper)
+{
+	unsigned i;
+
+	for (i = 0; i < HELPERS_OF_ONE_KIND; i++)
+		ck_assert(ask(i, 1, "hang"));
+	ck_assert(ask(i, 1, "alpha"));
+	ck_assert(ask(i + 1, 1, "beta"));
+	helper_call_cancel(&calls[i]);
+	for (unsigned k = 0; k < i; k++)
+		helper_call_cancel(&calls[k]);
+	await(1);
+	ck_assert_str_eq(calls[i + 1].answer, "beta");
+	ck_assert_int_eq(answered, 1);
+}
+END_TEST
+
+START_TEST(test_a_question_that_is_too_long_is_refused)
+{
+	char *question = mem_zero(HELPERS_QUESTION_MAX + 1);
+
+	ck_assert(!helpers_ask(&helpers, &calls[0], 1, question, HELPERS_QUESTION_MAX + 1));
+	ck_assert_uint_eq(helpers.waiting.count, 0);
+}
+END_TEST
+
+START_TEST(test_helpers_end_with_the_loop)
+{
+	pid_t pid;
+
+	ck_assert(ask(0, 1, "alpha"));
+	await(1);
+	pid = helper_pid(0);
+	ck_assert_int_eq(kill(pid, 0), 0);
+	helpers_done(&helpers);
+	ck_assert_int_eq(helpers.helpers[0].state, HELPER_NONE);
+}
+END_TEST
+
+static int run(void)
+{
+	Suite *suite = suite_create("helpers");
+	TCase *tcase = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 30);
+	tcase_add_test(tcase, test_one_helper_answers_one_after_the_other);
+	tcase_add_test(tcase, test_what_hangs_is_killed_and_replaced);
+	tcase_add_test(tcase, test_a_helper_that_dies_costs_its_question_only);
+	tcase_add_test(tcase, test_one_kind_never_has_all_helpers);
+	tcase_add_test(tcase, test_who_leaves_is_told_nothing_and_frees_the_helper);
+	tcase_add_test(tcase, test_a_question_that_is_too_long_is_refused);
+	tcase_add_test(tcase, test_helpers_end_with_the_loop);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], ARGUMENT) == 0)
+		helper_run(answer_test);
+	return run();
+}
