@@ -17,6 +17,7 @@ struct access {
 	struct secrets secrets; /* auth_file */
 	struct hba hba;		/* auth_hba_file; only with auth_type=hba */
 	struct ident ident;	/* auth_ident_file; the same */
+	char *ldap;		/* auth_ldap_options as words; only with auth_type=ldap */
 
 	/* Of most secrets in the file, or of the last one that auth_query found: for the unknown. */
 	enum secret_kind usual_kind;

@@ -38,7 +38,8 @@ struct hba_rule {
 	uint8_t address[16];
 	uint8_t mask[16];
 	enum auth_method method;
-	char *map; /* "": none */
+	char *map;   /* "": none */
+	char *words; /* ldap: how the directory is asked (auth/ldap_options.h); else "" */
 };
 
 /* A zeroed struct has no rules: nobody comes in. */

@@ -21,6 +21,8 @@ enum auth_type {
 	AUTH_TYPE_MD5,
 	AUTH_TYPE_SCRAM, /* scram-sha-256 */
 	AUTH_TYPE_HBA,	 /* as the line of auth_hba_file says */
+	AUTH_TYPE_LDAP,
+	AUTH_TYPE_PAM,
 };
 
 enum pool_mode {
@@ -124,6 +126,7 @@ struct settings {
 	const char *auth_file;
 	const char *auth_hba_file;
 	const char *auth_ident_file;
+	const char *auth_ldap_options;
 	const char *auth_user; /* "": no auth_query is run */
 	const char *auth_query;
 	const char *auth_dbname; /* "": the client's database */
@@ -240,12 +243,16 @@ enum setting_applies {
 	RESTART,	 /* the next process */
 };
 
-/* A word and the value of the enum, or WORD_REFUSED: known, but this version has it not yet. */
+/*
+ * A word and the value of the enum, or WORD_REFUSED: known, but this version has it not yet; or
+ * WORD_NOT_BUILT: the library that it needs was not there when this was built.
+ */
 struct setting_word {
 	const char *word; /* NULL ends a list */
 	int value;
 };
 #define WORD_REFUSED (-1)
+#define WORD_NOT_BUILT (-2)
 
 /* A row of the table: all that is known of a setting. */
 struct setting {

@@ -11,6 +11,7 @@
 struct client;
 struct database;
 struct auth_query;
+struct outside;
 struct parameters;
 
 /* A client's login: from its first packet to its first ReadyForQuery. */
@@ -32,6 +33,7 @@ struct client_login {
 	struct text server_parameters; /* replication: for its server, as in a startup packet */
 	struct verify verify;
 	struct auth_query *query;	      /* auth_query, while it is asked; else NULL */
+	struct outside *outside;	      /* its password is judged outside; else NULL */
 	const struct parameters *startup;     /* of the startup packet */
 	const struct parameters *startup_key; /* the same without application_name */
 	struct login_refusal refusal;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/ldap_options.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "conf/settings.h"
@@ -79,15 +80,34 @@ static void check_maps(const struct hba *hba, const struct ident *ident, const c
 	}
 }
 
-static bool load_rules(struct hba *hba, struct ident *ident, const struct settings *settings,
-		       ident_warn *warn, char *error, size_t size)
+static bool load_ldap(char **words, const char *options, char *error, size_t size)
 {
+	struct ldap_options parsed = { 0 };
+	struct text text = { 0 };
+	char why[200];
+	bool ok = ldap_words(options, &text, why, sizeof(why)) &&
+		  ldap_options_read(&parsed, text_string(&text), why, sizeof(why));
+
+	ldap_options_done(&parsed);
+	if (!ok) {
+		snprintf(error, size, "auth_type=ldap: auth_ldap_options: %s", why);
+		text_done(&text);
+	}
+	*words = ok ? text_take(&text) : NULL;
+	return ok;
+}
+
+static bool load_rules(struct access *fresh, const struct settings *settings, ident_warn *warn,
+		       char *error, size_t size)
+{
+	if (settings->auth_type == AUTH_TYPE_LDAP)
+		return load_ldap(&fresh->ldap, settings->auth_ldap_options, error, size);
 	if (settings->auth_type != AUTH_TYPE_HBA)
 		return true;
-	if (!load_hba(hba, settings->auth_hba_file, warn, error, size) ||
-	    !load_ident(ident, settings->auth_ident_file, warn, error, size))
+	if (!load_hba(&fresh->hba, settings->auth_hba_file, warn, error, size) ||
+	    !load_ident(&fresh->ident, settings->auth_ident_file, warn, error, size))
 		return false;
-	check_maps(hba, ident, settings->auth_hba_file, warn);
+	check_maps(&fresh->hba, &fresh->ident, settings->auth_hba_file, warn);
 	return true;
 }
 
@@ -122,7 +142,7 @@ bool access_load(struct access *fresh, const struct access *known, const struct 
 	fresh->same_secrets = is_same_file(known, path, &fresh->secrets_mark);
 	if ((fresh->same_secrets || path[0] == '\0' ||
 	     secrets_load(&fresh->secrets, path, error, size)) &&
-	    load_rules(&fresh->hba, &fresh->ident, settings, warn, error, size)) {
+	    load_rules(fresh, settings, warn, error, size)) {
 		fresh->usual_kind =
 			fresh->same_secrets ? known->usual_kind : find_usual_kind(&fresh->secrets);
 		return true;
@@ -148,7 +168,8 @@ bool access_differs(const struct settings *a, const struct settings *b)
 {
 	return a->auth_type != b->auth_type || strcmp(a->auth_file, b->auth_file) != 0 ||
 	       strcmp(a->auth_hba_file, b->auth_hba_file) != 0 ||
-	       strcmp(a->auth_ident_file, b->auth_ident_file) != 0;
+	       strcmp(a->auth_ident_file, b->auth_ident_file) != 0 ||
+	       strcmp(a->auth_ldap_options, b->auth_ldap_options) != 0;
 }
 
 void access_done(struct access *access)
@@ -156,6 +177,7 @@ void access_done(struct access *access)
 	secrets_done(&access->secrets);
 	hba_done(&access->hba);
 	ident_done(&access->ident);
+	mem_free_secret(access->ldap);
 	free(access->secrets_path);
 	memset(access, 0, sizeof(*access));
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/judge.h"
+#include "auth/ldap_options.h"
 #include "auth/tokens.h"
 #include "base/mem.h"
 
@@ -347,16 +349,58 @@ static bool takes_map(const struct hba_rule *rule)
 	return rule->method == METHOD_PEER || rule->method == METHOD_CERT;
 }
 
+/* The option's name, without its value, which may be a secret. */
+static bool fail_option(struct parse *parse)
+{
+	const char *option = is_word(parse) ? word(parse) : ",";
+
+	return fail(parse, "option \"%.*s\" is not supported for this method",
+		    (int)strcspn(option, "="), option);
+}
+
+/* Options that make no sense are told of; the line stands and refuses, as with PgBouncer. */
+static void check_ldap_options(const struct parse *parse, struct hba_rule *rule)
+{
+	struct ldap_options options = { 0 };
+	char why[120], text[200];
+	bool ok = ldap_options_read(&options, rule->words, why, sizeof(why));
+
+	ldap_options_done(&options);
+	if (ok || !judge_is_built(METHOD_LDAP))
+		return;
+	snprintf(text, sizeof(text), "ldap: %s: whom this line matches is refused", why);
+	warn(parse, text);
+	mem_free_secret(rule->words);
+	rule->words = mem_string("");
+}
+
+/* Between them may be commas, as PgBouncer allows. */
+static bool read_ldap_options(struct parse *parse, struct hba_rule *rule)
+{
+	struct text words = { 0 };
+
+	for (; is_word(parse) || parse->token == TOKEN_COMMA; advance(parse))
+		if (is_word(parse)) {
+			text_add(&words, word(parse));
+			text_add_char(&words, '\n');
+		}
+	free(rule->words);
+	rule->words = words.len != 0 ? text_take(&words) : mem_string("");
+	if (parse->token == TOKEN_BAD)
+		return fail(parse, "%s", parse->tokens.why);
+	check_ldap_options(parse, rule);
+	return true;
+}
+
 static bool read_options(struct parse *parse, struct hba_rule *rule)
 {
+	if (rule->method == METHOD_LDAP)
+		return read_ldap_options(parse, rule);
 	for (; parse->token != TOKEN_END; advance(parse)) {
 		if (parse->token == TOKEN_BAD)
 			return fail(parse, "%s", parse->tokens.why);
-		if (rule->method == METHOD_LDAP)
-			continue; /* not asked yet: such a login is refused */
 		if (!takes_map(rule) || !is_word(parse) || strncmp(word(parse), "map=", 4) != 0)
-			return fail(parse, "option \"%.60s\" is not supported for this method",
-				    is_word(parse) ? word(parse) : ",");
+			return fail_option(parse);
 		free(rule->map);
 		rule->map = mem_string(word(parse) + 4);
 	}
@@ -367,6 +411,7 @@ static bool read_rule(struct parse *parse, struct hba_rule *rule)
 {
 	rule->line = parse->tokens.line;
 	rule->map = mem_string("");
+	rule->words = mem_string("");
 	return read_type(parse, rule) && read_names(parse, &rule->databases, true) &&
 	       read_names(parse, &rule->users, false) &&
 	       (rule->type == HBA_LOCAL || read_address(parse, rule)) && read_method(parse, rule) &&
@@ -378,6 +423,7 @@ static void free_rule(struct hba_rule *rule)
 	free_names(&rule->databases);
 	free_names(&rule->users);
 	free(rule->map);
+	mem_free_secret(rule->words);
 }
 
 /* The line stands, and lets nobody in. */
@@ -385,7 +431,7 @@ static void warn_of_effect(const struct parse *parse, const struct hba_rule *rul
 {
 	if (rule->method == METHOD_PEER && rule->type != HBA_LOCAL)
 		warn(parse, "peer needs a local line: whom this one matches is refused");
-	if (rule->method == METHOD_LDAP)
+	if (rule->method == METHOD_LDAP && !judge_is_built(METHOD_LDAP))
 		warn(parse, "ldap is not in this build: whom this line matches is refused");
 	if (rule->method == METHOD_CERT && rule->type != HBA_HOSTSSL)
 		warn(parse,

@@ -28,8 +28,16 @@ static const struct setting_word auth_types[] = {
 	{ "scram-sha-256", AUTH_TYPE_SCRAM },
 	{ "cert", WORD_REFUSED },
 	{ "hba", AUTH_TYPE_HBA },
-	{ "pam", WORD_REFUSED },
-	{ "ldap", WORD_REFUSED },
+#ifdef HAVE_PAM
+	{ "pam", AUTH_TYPE_PAM },
+#else
+	{ "pam", WORD_NOT_BUILT },
+#endif
+#ifdef HAVE_LDAP
+	{ "ldap", AUTH_TYPE_LDAP },
+#else
+	{ "ldap", WORD_NOT_BUILT },
+#endif
 	{ NULL, 0 },
 };
 
@@ -116,6 +124,8 @@ static const struct setting rows[] = {
   "For `auth_type = hba`: file whose lines say who must prove what, as PostgreSQL's pg_hba.conf." },
 { "auth_ident_file", KEY_STRING, FIELD(auth_ident_file), NULL, NULL, NULL, NULL, GLOBAL, LIVE,
   "File with the maps that `map=` in auth_hba_file names, as PostgreSQL's pg_ident.conf." },
+{ "auth_ldap_options", KEY_SECRET, FIELD(auth_ldap_options), NULL, NULL, NULL, NULL, GLOBAL,
+  NEW_CONNECTIONS, "For `auth_type = ldap`: how the directory is asked, as options of an HBA line." },
 { "auth_query", KEY_STRING, FIELD(auth_query),
   "SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END "
   "FROM pg_authid WHERE rolname=$1 AND rolcanlogin", NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
@@ -379,7 +389,6 @@ static const struct missing {
 	const char *name;
 	unsigned where;
 } missing[] = {
-	{ "auth_ldap_options", GLOBAL },
 	{ "zone", GLOBAL },
 };
 

@@ -236,7 +236,7 @@ static void print_words(const struct setting_word *words, struct text *out)
 	bool first = true;
 
 	for (; words->word != NULL; words++) {
-		if (words->value == WORD_REFUSED)
+		if (words->value < 0)
 			continue;
 		text_printf(out, "%s%s", first ? "" : ", ", words->word);
 		first = false;
@@ -314,9 +314,10 @@ static bool read_word(const struct setting *row, const char *input, void *base, 
 		value_explain(row, input, why);
 		return false;
 	}
-	if (word->value == WORD_REFUSED) {
-		text_printf(why, "%s = %s is not supported by this version of pgweir%s; allowed: ",
-			    row->name, input,
+	if (word->value < 0) {
+		text_printf(why,
+			    "%s = %s is not supported by this %s of pgweir%s; allowed: ", row->name,
+			    input, word->value == WORD_NOT_BUILT ? "build" : "version",
 			    strstr(row->name, "_tls_") != NULL ? " (TLS is not there yet)" : "");
 		print_words(row->words, why);
 		return false;
@@ -393,6 +394,8 @@ bool value_show(const struct setting *row, const void *base, struct text *out)
 		return true;
 	case KEY_SECRET:
 		s = *(const char *const *)field_of(row, base);
+		if (*s == '\0' && row->standard == NULL)
+			return false;
 		text_add(out, *s != '\0' ? "********" : "");
 		return true;
 	case KEY_WORD:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "admin/stats.h"
+#include "auth/judge.h"
 #include "io/resolver.h"
 #include "main/claim.h"
 #include "main/daemon.h"
@@ -334,6 +335,8 @@ int main(int argc, char **argv)
 	char error[ERROR_BYTES];
 	struct config *config;
 
+	if (argc == 2 && strcmp(argv[1], JUDGE_ARGUMENT) == 0)
+		judge_run();
 	read_options(&program.options, argc, argv);
 	config = load_config(&program.options);
 	if (program.options.check) {

@@ -16,6 +16,7 @@
 #include "main/service.h"
 #include "proto/error.h"
 #include "session/client.h"
+#include "session/outside.h"
 #include "session/peer.h"
 
 #define CHECK_SECONDS 0.02
@@ -129,6 +130,7 @@ void shutdown_finish(struct program *program)
 	listeners_done(&program->listeners);
 	operate_close_clients(SQLSTATE_ADMIN_SHUTDOWN, FAREWELL);
 	loop_end_turn(&program->loop);
+	outside_done();
 	peers_done();
 	stats_done();
 	console_done();

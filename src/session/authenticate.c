@@ -13,7 +13,38 @@
 #include "session/auth_query.h"
 #include "session/client.h"
 #include "session/login.h"
+#include "session/outside.h"
 #include "session/welcome.h"
+
+/* The password is there; others say whether it is right. */
+static void ask_outside(struct client *client)
+{
+	struct verify *verify = &client->login->verify;
+
+	if (!outside_ask(client->login->outside, client->login->user, verify->password))
+		client_close(client, SQLSTATE_TOO_MANY_CONNECTIONS,
+			     "too many logins wait for %s authentication",
+			     method_name(client->login->outside->method));
+}
+
+static void on_judged(struct client *client)
+{
+	struct outside *outside = client->login->outside;
+	const char *method = outside->method == METHOD_LDAP ? "LDAP" : "PAM";
+
+	if (outside->verdict.outcome == JUDGE_YES) {
+		log_debug(client, "%s authentication: %s", method, outside->verdict.why);
+		welcome_enter(client);
+		if (client->state == CLIENT_CONSOLE)
+			client_resume(client); /* it may have spoken meanwhile */
+		return;
+	}
+	log_info(client, "login refused: %s: %s", method, outside->verdict.why);
+	client_close(client,
+		     outside->verdict.outcome == JUDGE_NO ? SQLSTATE_INVALID_PASSWORD
+							  : SQLSTATE_INVALID_AUTHORIZATION,
+		     "%s authentication failed for user \"%s\"", method, client->login->user);
+}
 
 static void auth_step(struct client *client, enum auth_step step, struct text *packet)
 {
@@ -27,8 +58,10 @@ static void auth_step(struct client *client, enum auth_step step, struct text *p
 	case AUTH_OK:
 		welcome_enter(client);
 		break;
-	case AUTH_FAILED:
 	case AUTH_ELSEWHERE:
+		ask_outside(client);
+		break;
+	case AUTH_FAILED:
 		if (verify->detail != NULL)
 			log_info(client, "login refused: %s", verify->detail);
 		client_close(client,
@@ -54,6 +87,10 @@ static enum auth_method method_of(enum auth_type type)
 		return METHOD_SCRAM;
 	case AUTH_TYPE_HBA:
 		return METHOD_HBA;
+	case AUTH_TYPE_LDAP:
+		return METHOD_LDAP;
+	case AUTH_TYPE_PAM:
+		return METHOD_PAM;
 	}
 	return METHOD_REJECT;
 }
@@ -70,7 +107,8 @@ static bool is_local_operator(const struct client *client)
 /* What a client has to prove. */
 struct demand {
 	enum auth_method method;
-	const char *map; /* by which its name is found; "": it is the same */
+	const char *map;   /* by which its name is found; "": it is the same */
+	const char *words; /* LDAP: how the directory is asked */
 };
 
 static struct demand demand_by_rule(const struct client *client)
@@ -84,7 +122,7 @@ static struct demand demand_by_rule(const struct client *client)
 		.physical = client->holder.need.replication == REPLICATION_PHYSICAL,
 	};
 	const struct hba_rule *rule = hba_match(&client->pooler->access.hba, &who);
-	struct demand demand = { METHOD_HBA, "" };
+	struct demand demand = { METHOD_HBA, "", "" };
 
 	if (rule == NULL) {
 		log_info(client, "login refused: no line of auth_hba_file matches");
@@ -93,17 +131,20 @@ static struct demand demand_by_rule(const struct client *client)
 	log_debug(client, "line %u of auth_hba_file matches", rule->line);
 	demand.method = rule->method;
 	demand.map = rule->map;
+	demand.words = rule->words;
 	return demand;
 }
 
 /* How this client proves who it is. */
 static struct demand find_demand(const struct client *client)
 {
-	struct demand demand = { METHOD_ANY, "" };
+	struct demand demand = { METHOD_ANY, "", "" };
 
 	if (client->login->console && is_local_operator(client))
 		return demand;
 	demand.method = method_of(client->pooler->config->settings.auth_type);
+	if (demand.method == METHOD_LDAP)
+		demand.words = client->pooler->access.ldap;
 	return demand.method == METHOD_HBA ? demand_by_rule(client) : demand;
 }
 
@@ -115,6 +156,42 @@ static bool is_peer(const struct client *client, const char *map)
 	return client->peer.family == AF_UNIX && client->peer.uid != UID_UNKNOWN &&
 	       peer_name(client->peer.uid, name, sizeof(name)) &&
 	       ident_allows(&client->pooler->access.ident, map, name, client->login->user);
+}
+
+/* The entry that the client asks for; NULL if there is none, which it learns later. */
+static const struct config_database *find_entry(const struct client *client)
+{
+	const struct config *config = client->pooler->config;
+	const struct config_database *entry = config_database_find(config, client->login->database);
+
+	return entry != NULL ? entry : config_database_fallback(config);
+}
+
+/* What holds for logins: of the entry, but for the console. */
+static const struct settings *login_settings(const struct client *client,
+					     const struct config_database *entry)
+{
+	return entry != NULL && !client->login->console ? &entry->settings
+							: &client->pooler->config->settings;
+}
+
+/* It can be asked, and who asks a directory or PAM has no use for auth_user: as with PgBouncer. */
+static bool may_ask_outside(struct client *client, const struct demand *demand)
+{
+	if (!judge_is_built(demand->method)) {
+		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
+			     "%s authentication is not supported by this build",
+			     method_name(demand->method));
+		return false;
+	}
+	if (client->pooler->config->settings.auth_type != AUTH_TYPE_HBA &&
+	    login_settings(client, find_entry(client))->auth_user[0] != '\0') {
+		log_warn(client, "auth_type=%s cannot be used together with auth_user",
+			 method_name(demand->method));
+		client_close(client, SQLSTATE_CONFIG_FILE_ERROR, "bouncer config error");
+		return false;
+	}
+	return true;
 }
 
 /* What is known without asking the client; it is closed if that is not enough. */
@@ -131,10 +208,7 @@ static bool meets_demand(struct client *client, const struct demand *demand)
 			     "certificate authentication failed");
 		return false;
 	case ASK_ELSEWHERE:
-		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
-			     "%s authentication is not supported by this build",
-			     method_name(demand->method));
-		return false;
+		return may_ask_outside(client, demand);
 	case ASK_NOTHING:
 	case ASK_REFUSE:
 	case ASK_PLAIN:
@@ -184,6 +258,8 @@ static void ask_client(struct client *client, const struct demand *demand, const
 
 	if (secret == NULL)
 		method = disguise(client, method);
+	if (method_ask(method, SECRET_NONE) == ASK_ELSEWHERE)
+		login->outside = outside_new(client, method, demand->words, on_judged);
 	writer_init_text(&writer, &packet);
 	step = verify_begin(&login->verify, method, login->user, secret, derived, &writer);
 	auth_step(client, step, &packet);
@@ -231,15 +307,6 @@ static void on_looked_up(struct client *client)
 	login_run(client); /* it may have spoken meanwhile */
 }
 
-/* The entry that the client asks for; NULL if there is none, which it learns later. */
-static const struct config_database *find_entry(const struct client *client)
-{
-	const struct config *config = client->pooler->config;
-	const struct config_database *entry = config_database_find(config, client->login->database);
-
-	return entry != NULL ? entry : config_database_fallback(config);
-}
-
 static struct database *find_auth_database(struct client *client, const struct settings *settings)
 {
 	const char *name =
@@ -263,11 +330,9 @@ static struct database *find_auth_database(struct client *client, const struct s
 static bool look_up(struct client *client)
 {
 	const struct config_database *entry = find_entry(client);
-	const struct settings *settings = &client->pooler->config->settings;
+	const struct settings *settings = login_settings(client, entry);
 	struct database *database;
 
-	if (entry != NULL && !client->login->console)
-		settings = &entry->settings;
 	if (settings->auth_user[0] == '\0')
 		return false;
 	/* Of a database that is not there, another one can still be asked. */
@@ -281,7 +346,9 @@ static bool look_up(struct client *client)
 
 static bool needs_secret(enum auth_method method)
 {
-	return method != METHOD_ANY && method_ask(method, SECRET_NONE) != ASK_REFUSE;
+	enum auth_ask ask = method_ask(method, SECRET_NONE);
+
+	return method != METHOD_ANY && ask != ASK_REFUSE && ask != ASK_ELSEWHERE;
 }
 
 void authenticate_begin(struct client *client)

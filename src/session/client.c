@@ -20,6 +20,7 @@
 #include "session/login.h"
 #include "session/loss.h"
 #include "session/names.h"
+#include "session/outside.h"
 #include "session/relay.h"
 #include "session/replication.h"
 #include "session/request.h"
@@ -82,6 +83,7 @@ void clients_init(struct pooler *pooler)
 	slab_init(&slab, "client", sizeof(struct client));
 	timeouts_init(pooler);
 	peers_init(pooler);
+	outside_init(pooler);
 	pooler->close_clients = clients_close_database;
 }
 

@@ -11,6 +11,7 @@ libpgweir_a_SOURCES += \
 	src/session/loss.c include/session/loss.h \
 	src/session/measure.c include/session/measure.h \
 	src/session/names.c include/session/names.h \
+	src/session/outside.c include/session/outside.h \
 	src/session/peer.c include/session/peer.h \
 	src/session/relay.c include/session/relay.h \
 	src/session/replication.c include/session/replication.h \

@@ -15,6 +15,7 @@
 #include "session/authenticate.h"
 #include "session/cancel.h"
 #include "session/client.h"
+#include "session/outside.h"
 
 /* Refused encryption requests before we lose patience: one of each kind is what clients send. */
 #define ENCRYPTION_REQUESTS_MAX 2
@@ -48,6 +49,7 @@ void login_forget(struct client *client)
 	if (login == NULL)
 		return;
 	auth_query_free(login->query);
+	outside_free(login->outside);
 	verify_done(&login->verify);
 	free(login->application_name);
 	text_done(&login->server_parameters);
@@ -344,6 +346,12 @@ static void read_startup(struct client *client)
 	}
 }
 
+/* Somebody else is being asked about the client: what it says meanwhile is left for later. */
+static bool waits(const struct client_login *login)
+{
+	return login->query != NULL || (login->outside != NULL && login->outside->asking);
+}
+
 void login_run(struct client *client)
 {
 	while ((client->state == CLIENT_STARTUP || client->state == CLIENT_AUTH) &&
@@ -353,7 +361,7 @@ void login_run(struct client *client)
 
 		if (state == CLIENT_STARTUP)
 			read_startup(client);
-		else if (client->login->query == NULL)
+		else if (!waits(client->login))
 			authenticate_input(client);
 		if (client->state == state && stream_is_open(&client->stream) &&
 		    stream_available(&client->stream) == before)

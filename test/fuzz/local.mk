@@ -6,3 +6,4 @@ fuzz_targets += startup
 fuzz_targets += scram
 fuzz_targets += settings
 fuzz_targets += hba
+fuzz_targets += ldap

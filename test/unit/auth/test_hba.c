@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/judge.h"
 #include "base/text.h"
 
 static struct hba hba;
@@ -276,12 +277,37 @@ END_TEST
 START_TEST(test_lines_that_cannot_be_met_refuse)
 {
 	read_text("host all all all peer\n"
-		  "host all all all ldap ldapserver=x ldapurl=\"ldap://a,b/c\" , \n"
 		  "host all all all cert\n");
-	ck_assert_uint_eq(hba.count, 3);
+	ck_assert_uint_eq(hba.count, 2);
 	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":1: peer needs a local line"));
-	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":2: ldap is not in this build"));
-	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":3: cert needs a hostssl line"));
+	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":2: cert needs a hostssl line"));
+}
+END_TEST
+
+START_TEST(test_lines_with_ldap_have_their_options)
+{
+	if (!judge_is_built(METHOD_LDAP)) {
+		read_text("host all all all ldap ldapserver=x ldapurl=\"ldap://a,b/c\" , \n");
+		ck_assert_uint_eq(hba.count, 1);
+		ck_assert_ptr_nonnull(
+			strstr(text_string(&warnings), ":1: ldap is not in this build"));
+		return;
+	}
+	check_taken("host all all all ldap ldapserver=\"a b\" ldapprefix=\"cn=\" "
+		    "ldapsuffix=\",dc=x\"");
+	ck_assert_str_eq(hba.rules[0].words, "ldapserver=a b\nldapprefix=cn=\nldapsuffix=,dc=x\n");
+	/* To skip these could let in whom a later line takes. */
+	read_text("local all all ldap\n"
+		  "local all all ldap ldapserver=a, ldapbasedn=b, ldapprefix=c\n"
+		  "local all all ldap ldapserver=a map=b\n");
+	ck_assert_uint_eq(hba.count, 3);
+	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":1: ldap: ldapbasedn, ldapprefix"));
+	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":2: ldap: ldapprefix and"));
+	ck_assert_ptr_nonnull(strstr(text_string(&warnings), ":3: ldap: unknown option \"map\""));
+	ck_assert_str_eq(hba.rules[2].words, "");
+	check_taken("local all all ldap ldapserver=a, ldapprefix=b");
+	ck_assert_str_eq(hba.rules[0].words, "ldapserver=a\nldapprefix=b\n");
+	check_skipped("local all all md5 ldapbindpasswd=hush", "option \"ldapbindpasswd\" is not");
 }
 END_TEST
 
@@ -303,7 +329,7 @@ START_TEST(test_lines_that_are_wrong_are_told_and_skipped)
 	check_skipped("local all all ident", "method \"ident\"");
 	check_skipped("host all all all gss", "method \"gss\"");
 	check_skipped("local all all TRUST", "method");
-	check_skipped("local all all trust map=x", "option \"map=x\" is not supported");
+	check_skipped("local all all trust map=x", "option \"map\" is not supported");
 	check_skipped("hostssl all all all scram-sha-256 clientcert=verify-full", "option");
 	check_skipped("local all all peer map=a,b", "option");
 	check_skipped("local all +group trust", "groups (+group)");
@@ -384,6 +410,7 @@ int main(void)
 	tcase_add_test(tc, test_tls_and_not);
 	tcase_add_test(tc, test_methods_and_maps);
 	tcase_add_test(tc, test_lines_that_cannot_be_met_refuse);
+	tcase_add_test(tc, test_lines_with_ldap_have_their_options);
 	tcase_add_test(tc, test_lines_that_are_wrong_are_told_and_skipped);
 	tcase_add_test(tc, test_a_wrong_line_costs_only_itself);
 	tcase_add_test(tc, test_lines_are_joined_by_a_backslash);

@@ -180,7 +180,7 @@ static bool is_our_own(const char *name)
 	       strcmp(name, "job_name") == 0 || strcmp(name, "service_name") == 0;
 }
 
-START_TEST(test_pgbouncers_settings_have_its_defaults_or_are_refused)
+START_TEST(test_pgbouncers_settings_have_its_defaults)
 {
 	struct text shown = { 0 };
 	size_t i;
@@ -192,12 +192,7 @@ START_TEST(test_pgbouncers_settings_have_its_defaults_or_are_refused)
 		text_clear(&why);
 		text_clear(&shown);
 		row = settings_find(theirs[i].name, IN_GLOBAL, &why);
-		if (row == NULL) {
-			ck_assert_msg(strstr(text_string(&why), "not supported by this version") !=
-					      NULL,
-				      "%s: %s", theirs[i].name, text_string(&why));
-			continue;
-		}
+		ck_assert_msg(row != NULL, "%s: %s", theirs[i].name, text_string(&why));
 		has = setting_show_default(row, &shown);
 		ck_assert_msg(has == (theirs[i].standard != NULL), "%s", theirs[i].name);
 		if (has && !is_our_own(theirs[i].name))
@@ -540,7 +535,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_rows_are_in_order_and_complete);
-	tcase_add_test(tests, test_pgbouncers_settings_have_its_defaults_or_are_refused);
+	tcase_add_test(tests, test_pgbouncers_settings_have_its_defaults);
 	tcase_add_test(tests, test_a_file_with_all_of_pgbouncers_defaults_is_taken);
 	tcase_add_test(tests, test_defaults_are_pgbouncers);
 	tcase_add_test(tests, test_values_print_as_pgbouncer_prints_them);
