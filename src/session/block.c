@@ -135,7 +135,7 @@ static bool changes_modes(const struct client *client, const struct request *req
 	return request->simple && is_single(&request->verdict) &&
 	       (request->verdict.flags & VERDICT_SET_TRANSACTION) != 0 &&
 	       (request->verdict.flags & VERDICT_DOUBT) == 0 &&
-	       strlen(client->begin) + request->sql_len + 2 < BEGIN_MAX;
+	       strlen(client->begin) + request->sql_len + 3 < BEGIN_MAX;
 }
 
 static bool deferred_answers(const struct client *client, const struct request *request)
@@ -176,13 +176,13 @@ static void warn_begun(struct client *client)
 	text_done(&packet);
 }
 
-/* What we hold back grows by a SET TRANSACTION; later modes win. */
+/* What we hold back grows by a SET TRANSACTION; later modes win.  It may end with a comment. */
 static void add_modes(struct client *client, const struct request *request)
 {
 	const uint64_t access = VERDICT_TX_RO | VERDICT_TX_RW;
 	struct text text = { 0 };
 
-	text_printf(&text, "%s;%.*s", client->begin, (int)request->sql_len, request->sql);
+	text_printf(&text, "%s\n;%.*s", client->begin, (int)request->sql_len, request->sql);
 	free(client->begin);
 	client->begin = text_take(&text);
 	if (request->verdict.flags & access)

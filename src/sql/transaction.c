@@ -128,9 +128,11 @@ static void set_transaction(struct scan *scan, const struct token *first)
 	uint64_t modes;
 
 	scan->verdict.flags |= VERDICT_SET_TRANSACTION;
-	if (!read_modes(scan, &modes)) {
+	if (scan_at_end(scan) || !read_modes(scan, &modes)) {
 		scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, first);
+		scan_doubt(scan, WHY_DOUBT_SYNTAX); /* or SNAPSHOT, which may be refused */
 		scan_skip(scan);
+		return;
 	}
 	scan->verdict.flags |= modes & MODES_TX;
 	if (modes & (VERDICT_TX_RW | VERDICT_TX_SER))
@@ -257,11 +259,16 @@ static void set_variable(struct scan *scan, bool local, const struct token *firs
 	if (scan->token.kind == TOKEN_OPERATOR || scan_at_word(scan, WORD_TO)) {
 		scan_next(scan);
 		is_mode = read_mode_setting(scan, &name, &scan->token, &modes, &understood);
+		scan_next(scan);
 	}
 	if (is_mode && (start == 't' || start == 'T')) {
 		/* These hold for the transaction only, also without LOCAL. */
 		flags = VERDICT_SET_TRANSACTION | modes;
-		if (!understood || modes & (VERDICT_TX_RW | VERDICT_TX_SER))
+		if (!understood || !scan_at_end(scan)) {
+			scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, first);
+			scan_doubt(scan, WHY_DOUBT_SYNTAX);
+		}
+		if (modes & (VERDICT_TX_RW | VERDICT_TX_SER))
 			scan_mark(scan, ROUTE_PRIMARY, WHY_TRANSACTION, first);
 	} else if (is_mode && !local) {
 		flags = default_flags(modes, understood);

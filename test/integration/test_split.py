@@ -202,6 +202,34 @@ def test_modes_told_after_a_lazy_begin_hold(weir):
         client.query("ROLLBACK")
 
 
+@pytest.mark.parametrize("begin", ["BEGIN -- now", "BEGIN; -- now", "START TRANSACTION /* now */"])
+def test_modes_told_after_a_lazy_begin_with_a_comment_hold(weir, begin):
+    with fresh(weir) as client:
+        client.query(begin)
+        client.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ -- strict")
+        client.query("SET TRANSACTION READ ONLY")
+        assert client.value("SHOW transaction_isolation") == "repeatable read"
+        assert client.value("SHOW transaction_read_only") == "on"
+        client.query("ROLLBACK")
+
+
+@pytest.mark.parametrize("mode", [
+    "TRANSACTION SNAPSHOT 'none'", "TRANSACTION READ", "TRANSACTION ISOLATION LEVEL FOO",
+    "TRANSACTION READ ONLY x", "transaction_isolation = 'foo'", "transaction_read_only = on on"])
+def test_wrong_modes_after_a_lazy_begin_fail_the_transaction(weir, places, mode):
+    """And nothing that was said behind them runs outside of it."""
+    with fresh(weir) as client, places.primary.connect() as direct:
+        expected = []
+        for connection in (client, direct):
+            connection.query("BEGIN")
+            told = [connection.request(query(sql)) for sql in (
+                "SET " + mode, "INSERT INTO log (note) VALUES ('outside')", "ROLLBACK")]
+            expected.append([(result.status, result.tags, [(e.sqlstate, e["M"]) for e in result.errors])
+                             for result in told])
+        assert expected[0] == expected[1]
+    assert places.primary.value("SELECT count(*) FROM log WHERE note = 'outside'", "app") == "0"
+
+
 def test_begin_twice_warns_as_postgresql_does(weir):
     with fresh(weir) as client:
         client.query("BEGIN")

@@ -111,7 +111,7 @@ START_TEST(test_set_transaction_read_only_is_seen_in_time)
 	hears(client, "C{BEGIN} Z{T} C{SET} Z{T}");
 	says(client, "Q{select 1}");
 	server = server_on(REPLICA);
-	hears(server, "Q{begin;set transaction read only} Q{select 1}");
+	hears(server, "Q{begin\n;set transaction read only} Q{select 1}");
 	says(server, "C{BEGIN} C{SET} Z{T} T D{1} C{SELECT 1} Z{T}");
 	hears(client, "T D{1} C{SELECT 1} Z{T}");
 	says(client, "Q{commit}");
