@@ -93,7 +93,10 @@ void forward_made_up(struct client *client, struct server *server)
 	}
 }
 
-/* What the query would leave on the server; of a large one its beginning is looked at. */
+/*
+ * What the query would leave on the server; of a large one its beginning is looked at, and the tags
+ * tell of the rest.
+ */
 static bool note_query(struct client *client, uint32_t len)
 {
 	uint32_t avail = stream_available(&client->stream);
@@ -101,7 +104,8 @@ static bool note_query(struct client *client, uint32_t len)
 
 	return n > MESSAGE_HEADER &&
 	       state_note_text(client, (const char *)stream_data(&client->stream) + MESSAGE_HEADER,
-			       n - MESSAGE_HEADER);
+			       n - MESSAGE_HEADER) &&
+	       avail >= len;
 }
 
 static enum step forward_query(struct client *client, uint32_t len)

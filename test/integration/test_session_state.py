@@ -32,6 +32,7 @@ DIRTY = {
     "DO": "DO $$ BEGIN SET work_mem = '123kB'; END $$",
     "DO set_config": "DO $$ BEGIN PERFORM set_config('work_mem', '123kB', false); END $$",
     "in a block": "BEGIN; SET work_mem = '123kB'; COMMIT",
+    "far behind a reported one": "SET application_name = 'x'; " + "SELECT 1; " * 20000 + "SET work_mem = '123kB'",
     "after SET LOCAL": "BEGIN; SET LOCAL geqo = off; SET work_mem = '123kB'; COMMIT",
 }
 
