@@ -9,6 +9,7 @@
 #include "proto/message.h"
 #include "proto/tag.h"
 #include "session/client.h"
+#include "session/forward.h"
 #include "sql/change.h"
 
 /*
@@ -21,6 +22,19 @@
  * whose reply is owed now.
  */
 bool state_fit(struct client *client);
+
+/*
+ * Whether the client's input waits for that: what it has set itself (a role, a class of its own)
+ * PostgreSQL may refuse by now, and then nothing may run without it.
+ */
+static inline bool state_is_fitting(const struct client *client)
+{
+	const struct server *server = client_server(client);
+
+	return server != NULL && server->pending.ours != 0 &&
+	       pending_head(&server->pending)->mark == MARK_PARAMETERS &&
+	       parameters_extras(client->wanted) != 0;
+}
 
 /*
  * What the text of a request would leave is noted.  True: all that its SET, RESET and DISCARD

@@ -237,6 +237,7 @@ static enum relay take_own_error(struct run *run, const struct error_fields *fie
 	startups_done(&client_pool(run->client)->startups);
 	client_close(run->client, fields->sqlstate, "invalid server parameter: %s",
 		     fields->message);
+	server_close(run->server, "it cannot be made to fit a client");
 	return RELAY_DONE;
 }
 
@@ -731,6 +732,7 @@ void relay_input(struct holder *holder, struct server *server)
 	struct client *client = list_entry(holder, struct client, holder);
 	struct run run = { client, server, 0, client_message_max(client) };
 	bool was_full = pending_is_full(&server->pending);
+	bool was_fitting = state_is_fitting(client);
 
 	while (server->holder == holder && stream_available(&server->stream) > run.at) {
 		if (server->pass != 0) {
@@ -747,6 +749,10 @@ void relay_input(struct holder *holder, struct server *server)
 	flush_run(&run);
 	if (client->replaying)
 		return;
+	if (was_fitting) {
+		client_resume(client); /* with the request that this server was leased for */
+		return;
+	}
 	/* A Flush may have asked for what stands at the head now: nothing more need come. */
 	forward_made_up(client, server);
 	if (was_full || (client->settles && pending_is_empty(&server->pending))) {

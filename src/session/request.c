@@ -203,6 +203,15 @@ static bool take_stray(struct client *client, uint8_t type, uint32_t len)
 	}
 }
 
+/* What was leased is made to fit; WAIT: the request is sent when it does. */
+static enum step fit(struct client *client)
+{
+	if (!state_fit(client) || !state_is_fitting(client))
+		return STEP_NEXT;
+	timeouts_request_began(client, client->request_at);
+	return STEP_WAIT;
+}
+
 static enum step wait_for_lease(struct client *client)
 {
 	measure_begin(client);
@@ -211,8 +220,7 @@ static enum step wait_for_lease(struct client *client)
 		return STEP_WAIT;
 	}
 	client_become(client, CLIENT_ACTIVE, "leased");
-	state_fit(client);
-	return STEP_NEXT;
+	return fit(client);
 }
 
 /*
@@ -365,7 +373,7 @@ static bool takes_input(const struct client *client)
 	return (client->state == CLIENT_IDLE || client->state == CLIENT_ACTIVE) &&
 	       !client->replaying && stream_available(&client->stream) != 0 &&
 	       !stream_is_full(&client->stream) &&
-	       (server == NULL || !pending_is_full(&server->pending));
+	       (server == NULL || !pending_is_full(&server->pending)) && !state_is_fitting(client);
 }
 
 /* What was taken last may be owed nothing, like the rest of a COPY that failed. */
@@ -395,7 +403,7 @@ void request_leased(struct holder *holder, struct server *server)
 
 	(void)server;
 	client_become(client, CLIENT_ACTIVE, "leased");
-	state_fit(client);
+	fit(client);
 	request_run(client);
 }
 

@@ -439,3 +439,45 @@ def test_psycopg_in_transaction_mode(tracked):
         with pytest.raises(psycopg.OperationalError) as error:
             psycopg.connect(tracked.dsn("app"), options="-c no_such=1")
         assert 'unrecognized configuration parameter "no_such"' in str(error.value)
+
+
+# What it has set is refused by now.
+
+
+@pytest.fixture
+def limited(single):
+    """A role that app may become, and a table that tells who wrote to it."""
+    single.query("CREATE ROLE limited; GRANT limited TO app; CREATE TABLE who (name text);"
+                 "GRANT ALL ON who TO public", "app")
+    yield "limited"
+    single.query("DROP TABLE who; DROP OWNED BY limited; DROP ROLE limited", "app")
+
+
+@pytest.mark.parametrize("send", [
+    lambda: query("INSERT INTO who VALUES (current_user)"),
+    lambda: parse("", "INSERT INTO who VALUES (current_user)") + bind() + execute() + sync(),
+], ids=["simple", "extended"])
+def test_nothing_runs_as_somebody_else_when_the_role_is_gone(pgweir, single, limited, send):
+    weir = pgweir(host=single, settings=ONE)
+    with weir.connect(params={"role": limited}) as client, weir.connect() as other:
+        assert not client.request(send()).errors
+        backend(other)
+        single.query("REVOKE limited FROM app", "app")
+        client.send(send())
+        fatal = client.recv_until("E")[-1].fields()
+        assert fatal["S"] == "FATAL" and "limited" in fatal["M"]
+        client.recv_closed()
+        assert show(other, "role") == "none"
+        assert single.query("SELECT name FROM who", "app") == [["limited"]]
+
+
+def test_clients_with_settings_of_their_own_take_turns_on_a_server(pgweir, single):
+    weir = pgweir(host=single, settings=ONE)
+    clients = [weir.connect(params={"my.number": str(n)}) for n in range(8)]
+    for _ in range(20):
+        for client in clients:
+            client.send(query("BEGIN"), query("SELECT current_setting('my.number')"), query("COMMIT"))
+        for n, client in enumerate(clients):
+            client.recv_until("Z")
+            assert wire.Result(client.recv_until("Z")).value == str(n)
+            client.recv_until("Z")

@@ -245,7 +245,33 @@ START_TEST(test_what_is_sent_behind_the_question_is_asked_for_again)
 	says(server, "T D{} C{SELECT 1} Z{I} C{SELECT 1} Z{I}");
 	says(one, "Q{select 2}");
 	hears(server, "Q{SELECT pg_catalog.set_config('geqo','off',false),"
-		      "pg_catalog.set_config('work_mem','5',false);} Q{select 2}");
+		      "pg_catalog.set_config('work_mem','5',false);}");
+	says(server, "T D{} C{SELECT 1} Z{I}");
+	hears(server, "Q{select 2}");
+}
+END_TEST
+
+START_TEST(test_nothing_is_sent_before_its_settings_are_taken)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.global = "track_session = 1", .plain = "pool_size=1");
+	one = client_in("plain");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{set role x}");
+	says(server, "C{SET} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "Q{set role x} Q{#"));
+	says(server, "T D{role|x} C{SELECT 1} Z{I}");
+	hears(one, "C{SET} Z{I}");
+	hears(server, "Q{" CLEANING "}");
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	says(one, "Q{delete from t} Q{select 1}");
+	says(other, "Q{select 2}");
+	hears(server, "Q{SELECT pg_catalog.set_config('role','x',false);}");
+	says(server, "E{42501} Z{I}");
+	hears(server, "EOF");
+	hears(one, "F{42501} EOF");
 }
 END_TEST
 
@@ -337,6 +363,7 @@ int main(void)
 	tcase_add_test(plays, test_what_a_client_has_set_is_cleaned_before_the_next);
 	tcase_add_test(plays, test_what_holds_for_the_transaction_is_not_cleaned);
 	tcase_add_test(plays, test_what_is_sent_behind_the_question_is_asked_for_again);
+	tcase_add_test(plays, test_nothing_is_sent_before_its_settings_are_taken);
 	tcase_add_test(plays, test_client_that_leaves_its_login_costs_no_server);
 	tcase_add_test(plays, test_login_goes_on_when_no_server_is_free);
 	tcase_add_test(plays, test_server_of_no_lifetime_serves_once);
