@@ -222,14 +222,19 @@ static void leave_limits(struct client *client)
 	database_leave(database);
 }
 
+/* Health checks connect and say nothing, or say goodbye before they say who they are. */
+static bool is_worth_a_line(const struct client *client, bool told)
+{
+	return told || (client->state != CLIENT_STARTUP && client->state != CLIENT_CANCEL);
+}
+
 /* Everything but the farewell: the client has been told all that it will be told. */
-static void end(struct client *client, const char *why)
+static void end(struct client *client, const char *why, bool told)
 {
 	enum client_state old = client->state;
 	const struct settings *settings = &client->pooler->config->settings;
 
-	if (settings->log_disconnections && client->state != CLIENT_STARTUP &&
-	    client->state != CLIENT_CANCEL)
+	if (settings->log_disconnections && is_worth_a_line(client, told))
 		log_info(client, "closing because: %s (age=%ds)", why,
 			 (int)((clock_now() - client->connected_at) / USEC_PER_SEC));
 	if (client->state == CLIENT_CONSOLE)
@@ -256,7 +261,7 @@ static void end(struct client *client, const char *why)
 void client_drop(struct client *client, const char *why)
 {
 	if (client->state != CLIENT_CLOSED)
-		end(client, why);
+		end(client, why, false);
 }
 
 void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
@@ -279,7 +284,7 @@ void client_close(struct client *client, const char *sqlstate, const char *fmt, 
 		client_send(client, packet.data, (uint32_t)packet.len);
 		text_done(&packet);
 	}
-	end(client, text);
+	end(client, text, sqlstate != NULL);
 }
 
 void client_send(struct client *client, const void *data, uint32_t len)

@@ -515,6 +515,10 @@ def test_the_log_says_who_comes_and_goes(weir):
     with pytest.raises(WireError):
         weir.connect(database="nowhere")
     weir.wait_log(r"WARNING C-\d+: \(?\w+\)?/app@\S+ pooler error: no such database: nowhere$")
+    with weir.connect(login=False) as client:
+        client.send(startup({"database": "app"}))
+        assert client.recv_closed()
+    weir.wait_log(r"LOG C-\d+: app/\(nouser\)@\S+ closing because: no username supplied \(age=0s\)$")
     with weir.connect("admin", "pgbouncer") as console:
         console.request(query("NONSENSE"))
     weir.wait_log(r"WARNING C-\d+: pgbouncer/admin@\S+ pooler error: invalid command 'NONSENSE', "
