@@ -149,7 +149,7 @@ static bool check_section(struct reader *reader, const char *p)
 	if (find_section(name, len) == SECTION_NONE)
 		return refuse(reader,
 			      "unknown section [%.*s]; there are [pgweir] (or [pgbouncer]), "
-			      "[clusters], [databases], [users]",
+			      "[clusters], [databases], [users], [peers]",
 			      len < 100 ? (int)len : 100, name);
 	if (len == strlen("pgbouncer") && strncmp(name, "pgbouncer", len) == 0)
 		source_add(reader->source, current(reader)->name, current(reader)->line,
