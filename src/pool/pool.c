@@ -188,6 +188,7 @@ static bool comes_back(const struct server *server)
 	case SERVER_LEASED:
 		return server->replication == 0;
 	case SERVER_CHORES:
+		return server->login == NULL; /* else it is the connect_query */
 	case SERVER_HELD:
 		return true;
 	default:

@@ -250,6 +250,22 @@ START_TEST(test_servers_on_their_way_are_replaced)
 }
 END_TEST
 
+/* Its connect_query belongs to its login. */
+START_TEST(test_server_that_runs_its_connect_query_greets_nobody_any_more)
+{
+	struct link *first;
+
+	play_begin(.plain = "connect_query='select 1'");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	first = server_on(PRIMARY);
+	hears(first, "Q{select 1}");
+	play_reload(.plain = "dbname=other");
+	ck_assert(!link_is_open(first));
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
 START_TEST(test_reload_keeps_a_pause)
 {
 	play_begin(.global = "");
@@ -298,6 +314,7 @@ int main(void)
 	tcase_add_test(plays, test_reload_in_the_middle_of_a_login);
 	tcase_add_loop_test(plays, test_servers_on_their_way_are_replaced, 0,
 			    sizeof(logins) / sizeof(logins[0]));
+	tcase_add_test(plays, test_server_that_runs_its_connect_query_greets_nobody_any_more);
 	tcase_add_test(plays, test_reload_keeps_a_pause);
 	tcase_add_test(plays, test_time_outs_of_users_change_at_once);
 	return play_main();
