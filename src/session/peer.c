@@ -17,6 +17,9 @@
 #include "proto/compose.h"
 #include "session/cancel.h"
 
+/* Anybody may send cancel requests: beyond this those that would wait for a peer are dropped. */
+#define WAITING_MAX 1000
+
 enum errand_state {
 	ERRAND_WAITING,	   /* pool_size others travel */
 	ERRAND_CONNECTING, /* its name is looked up, or it connects */
@@ -282,6 +285,8 @@ bool peer_pass(struct pooler *pooler, uint64_t client_id, const struct cancel_ke
 		return false;
 	if (peer == NULL)
 		peer = make(pooler, id);
+	if (peer->errands[ERRAND_WAITING].count >= WAITING_MAX)
+		return false;
 	errand = mem_zero(sizeof(*errand));
 	errand->peer = peer;
 	errand->stream.fd = -1;

@@ -150,6 +150,29 @@ def test_requests_beyond_pool_size_wait_and_are_given_up_after_cancel_wait_timeo
     wait_until(lambda: pools()["cl_active_cancel_req"] == "0")
 
 
+def test_requests_that_wait_are_bounded_though_their_clients_left(
+        pgweir, single, fake_postgres, wait_until):
+    """Anybody may send them, without a password."""
+    release = threading.Event()
+
+    def script(server):
+        try:
+            server.read_startup()
+        except wire.Closed:
+            release.wait(20)
+            raise
+
+    fake = fake_postgres(script)
+    weir = peered(pgweir, single, 1, {"2": {"host": "127.0.0.1", "port": fake.port, "pool_size": 1}},
+                  settings={"cancel_wait_timeout": 60})
+    for number in range(1100):
+        send_cancel(weir.port, 2 << 16, struct.pack("<BHB", number & 255, number >> 8, 3), wait=False)
+    # The last one is judged when it is gone.
+    wait_until(lambda: len([row for row in weir.admin("SHOW CLIENTS") if row["state"].endswith("_req")]) == 0)
+    assert weir.admin("SHOW PEER_POOLS")[0]["cl_waiting_cancel_req"] == "1000"
+    release.set()
+
+
 def test_a_peer_that_is_not_there_harms_nobody(pgweir, single):
     weir = peered(pgweir, single, 1, {"2": {"host": "127.0.0.1", "port": 1},
                                       "3": {"host": "no-such-host.invalid", "port": 1}})
