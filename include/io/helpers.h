@@ -48,7 +48,7 @@ struct helper {
 	struct helper_call *call; /* BUSY: whose question it has; NULL: nobody waits any more */
 	struct ev_io watcher;
 	struct ev_child child;
-	struct deadline deadline; /* BUSY */
+	struct deadline deadline; /* BUSY: until it must answer; IDLE: until it goes */
 	usec_t started_at;
 	uint64_t kind; /* BUSY: of its question */
 	unsigned answers;
@@ -63,6 +63,7 @@ struct helpers {
 	struct deadlines deadlines;
 	struct helper helpers[HELPERS_MAX];
 	usec_t patience; /* how long a helper may be silent */
+	usec_t rest;	 /* how long it stays when nobody asks */
 };
 
 /* A question under way.  A zeroed one may be canceled. */
@@ -81,8 +82,8 @@ struct helper_call {
 	const char *why;
 };
 
-void helpers_init(struct helpers *helpers, struct loop *loop, const char *argument,
-		  usec_t patience);
+void helpers_init(struct helpers *helpers, struct loop *loop, const char *argument, usec_t patience,
+		  usec_t rest);
 
 /* Kills all; whoever still asks is told nothing. */
 void helpers_done(struct helpers *helpers);

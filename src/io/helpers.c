@@ -122,8 +122,9 @@ static void take_answer(struct helper *helper, const char *data, size_t len)
 
 	helper->call = NULL;
 	helper->answers++;
-	deadline_clear(&helper->deadline);
 	helper->state = HELPER_IDLE;
+	deadline_set(&helper->helpers->deadlines, &helper->deadline,
+		     clock_now() + helper->helpers->rest);
 	if (is_old(helper))
 		dismiss(helper);
 	if (call == NULL)
@@ -155,6 +156,10 @@ static void on_silence(struct deadlines *deadlines, struct list_node *node)
 	struct helper *helper = deadline_entry(node, struct helper, deadline);
 
 	(void)deadlines;
+	if (helper->state == HELPER_IDLE) {
+		dismiss(helper); /* nobody needs it any more */
+		return;
+	}
 	lose(helper, helper->call != NULL ? "no answer in time, killed"
 					  : "no answer, and nobody waits any more: killed");
 	give_out(helper->helpers);
@@ -290,12 +295,14 @@ static void give_out(struct helpers *helpers)
 	}
 }
 
-void helpers_init(struct helpers *helpers, struct loop *loop, const char *argument, usec_t patience)
+void helpers_init(struct helpers *helpers, struct loop *loop, const char *argument, usec_t patience,
+		  usec_t rest)
 {
 	memset(helpers, 0, sizeof(*helpers));
 	helpers->loop = loop;
 	helpers->argument = argument;
 	helpers->patience = patience;
+	helpers->rest = rest;
 	list_init(&helpers->waiting);
 	deadlines_init(&helpers->deadlines, loop, on_silence);
 	for (unsigned i = 0; i < HELPERS_MAX; i++) {
@@ -352,11 +359,14 @@ static void on_signal(int number)
 
 /*
  * Terminals and service managers tell all processes to end, while ours still waits for its
- * clients, some of whom may be logging in.  No SIG_IGN, which programs run by modules would inherit.
+ * clients, some of whom may be logging in; and a server that leaves is an error, not the end
+ * (SIGPIPE).  No SIG_IGN, which programs run by modules would inherit.
  */
 static void outlive_signals(void)
 {
-	static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+	static const int numbers[] = {
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE
+	};
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)

@@ -14,11 +14,14 @@
 /* A directory may hang for so long: then its helper is replaced. */
 #define PATIENCE (30 * USEC_PER_SEC)
 
+/* How long a helper stays that nobody asks. */
+#define REST (5 * 60 * USEC_PER_SEC)
+
 static struct helpers helpers;
 
 void outside_init(struct pooler *pooler)
 {
-	helpers_init(&helpers, pooler->loop, JUDGE_ARGUMENT, PATIENCE);
+	helpers_init(&helpers, pooler->loop, JUDGE_ARGUMENT, PATIENCE, REST);
 }
 
 void outside_done(void)

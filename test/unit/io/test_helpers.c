@@ -12,6 +12,7 @@
 
 #define ARGUMENT "--help-a-test"
 #define PATIENCE (200 * USEC_PER_MSEC)
+#define REST (100 * USEC_PER_MSEC)
 
 static struct loop loop;
 static struct helpers helpers;
@@ -54,7 +55,7 @@ static void setup(void)
 	memset(calls, 0, sizeof(calls));
 	answered = 0;
 	loop_init(&loop);
-	helpers_init(&helpers, &loop, ARGUMENT, PATIENCE);
+	helpers_init(&helpers, &loop, ARGUMENT, PATIENCE, REST);
 }
 
 static void teardown(void)
@@ -159,6 +160,31 @@ START_TEST(test_helpers_end_with_the_loop)
 }
 END_TEST
 
+static void look_for_end(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+	(void)ev;
+	(void)timer;
+	(void)events;
+	if (helpers.helpers[0].state == HELPER_NONE)
+		loop_stop(&loop);
+}
+
+START_TEST(test_a_helper_that_nobody_asks_goes)
+{
+	struct ev_timer timer;
+
+	ck_assert(ask(0, 1, "alpha"));
+	await(1);
+	ev_timer_init(&timer, look_for_end, 0.005, 0.005);
+	ev_timer_start(loop.ev, &timer);
+	loop_run(&loop);
+	ev_timer_stop(loop.ev, &timer);
+	ck_assert(ask(1, 1, "beta"));
+	await(1);
+	ck_assert_str_eq(calls[1].answer, "beta");
+}
+END_TEST
+
 static int run(void)
 {
 	Suite *suite = suite_create("helpers");
@@ -174,6 +200,7 @@ static int run(void)
 	tcase_add_test(tcase, test_one_kind_never_has_all_helpers);
 	tcase_add_test(tcase, test_who_leaves_is_told_nothing_and_frees_the_helper);
 	tcase_add_test(tcase, test_a_question_that_is_too_long_is_refused);
+	tcase_add_test(tcase, test_a_helper_that_nobody_asks_goes);
 	tcase_add_test(tcase, test_helpers_end_with_the_loop);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
