@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "pool/choice.h"
 #include "pool/database.h"
@@ -55,15 +56,20 @@ bool connects_have_surplus(const struct pool_host *at)
 					   (unsigned)settings->reserve_pool_size;
 }
 
+/* There are as many servers as the limit says, if there is a limit at all. */
+static bool is_beyond(const struct pool_host *at, unsigned limit)
+{
+	return at->pool->settings.default_pool_size > 0 && sized_servers(at) >= limit;
+}
+
 static bool is_full(const struct pool_host *at, usec_t longest_wait)
 {
 	const struct settings *settings = &at->pool->settings;
-	unsigned have = sized_servers(at);
 	unsigned limit = (unsigned)settings->default_pool_size;
 
 	if (settings->reserve_pool_timeout > 0 && longest_wait >= settings->reserve_pool_timeout)
 		limit += (unsigned)settings->reserve_pool_size;
-	return settings->default_pool_size > 0 && have >= limit;
+	return is_beyond(at, limit);
 }
 
 /* Room for one more: the limits of the pool, of the database, of the user. */
@@ -112,9 +118,12 @@ static void connect_wanted(struct pool *pool)
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 		unsigned coming = pool_host_unready(at) + at->servers[SERVER_CHORES].count;
 
-		for (; at->wanted > coming && may_connect(at, longest); coming++)
+		for (; at->wanted > coming && may_connect(at, longest); coming++) {
+			if (is_beyond(at, (unsigned)pool->settings.default_pool_size))
+				log_warn(pool, "taking connection from reserve_pool");
 			if (server_connect(at) == NULL)
 				break;
+		}
 		if (at->wanted > coming && clock_now() < at->retry_at)
 			set_retry(at, at->retry_at);
 		else if (at->wanted > 0 && pool->settings.reserve_pool_size > 0 &&

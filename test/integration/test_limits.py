@@ -76,6 +76,7 @@ def test_the_reserve_is_used_when_a_client_waits_too_long(pgweir, single):
         assert clients[2].recv_ready().value == "1"
         assert clients[3].is_quiet(0.5)
         assert len(backends(single)) == 3
+        assert weir.log().count("app/app taking connection from reserve_pool") == 2
         clients[0].query("COMMIT")
         assert clients[3].recv_ready().value == "1"
 
