@@ -159,6 +159,8 @@ def test_the_console_reports_what_drivers_need(weir):
         assert session.parameters["client_encoding"] == "UTF8"
         assert session.parameters["server_encoding"] == "UTF8"
         assert session.parameters["DateStyle"] == "ISO"
+        assert session.parameters["TimeZone"] == "GMT"
+        assert session.parameters["is_superuser"] == "on"
         assert session.parameters["standard_conforming_strings"] == "on"
         assert re.match(r"\d+\.\d+\.\d+/pgweir$", session.parameters["server_version"])
         assert session.pid and session.key
@@ -173,7 +175,9 @@ def test_stats_users_may_look_only(weir):
                 session.query(sql)
             assert caught.value.sqlstate == "42501"
             assert caught.value["M"] == "admin access needed"
-        assert session.query("SET client_encoding = 'UTF8'").tags == ["SET"]
+        ignored = session.query("SET client_encoding = 'UTF8'")
+        assert ignored.tags == ["SET"]
+        assert [notice["M"] for notice in ignored.notices or session.notices] == ["SET ignored"]
 
 
 @pytest.mark.parametrize("user", ["app", "nobody_knows", "pgweir", "pgbouncer"])

@@ -319,13 +319,27 @@ def test_libpq_goes_on_in_plain_if_it_only_prefers_tls(pgweir, single):
         psycopg2.connect(weir.dsn(sslmode="require"))
 
 
-def test_bytes_behind_a_request_for_tls_are_an_attack(pgweir, single):
+@pytest.mark.parametrize("sent, sqlstate, text", [
+    # Who asks for TLS and goes on before the answer did not choose those bytes alone.
+    ([wire.request(wire.SSL_REQUEST) + wire.startup({"user": "app", "database": "app"})],
+     "08P01", "received unencrypted data after SSL request"),
+    ([wire.startup({"database": "app"})], "28000", "no username supplied"),
+    ([wire.startup({"user": "u" * 128, "database": "app"})], "28000", "username too long"),
+    ([struct.pack("!ii", 17, wire.PROTOCOL_3_0) + b"user\0appx"],
+     "08P01", "invalid startup packet layout: expected terminator as last byte"),
+    ([wire.startup({"user": "app"}, 2 << 16)], "08P01", "old V2 protocol not supported"),
+    ([wire.request(wire.SSL_REQUEST)] * 3, "08P01", "client re-sent startup pkt"),
+])
+def test_what_is_wrong_before_the_login_is_told_in_the_words_of_pgbouncer(
+        pgweir, single, sent, sqlstate, text):
     weir = pgweir(host=single)
     with wire.Wire(weir.port, login=False) as client:
-        client.send(wire.request(wire.SSL_REQUEST)
-                    + wire.startup({"user": "app", "database": "app"}))
-        errors = [found for found in client.recv_closed() if found.type == "E"]
-        assert errors[0].fields()["C"] == "08P01"
+        for packet in sent[:-1]:
+            client.send(packet)
+            assert client.recv_bytes(1) == b"N"
+        client.send(sent[-1])
+        error = [found for found in client.recv_closed() if found.type == "E"][0].fields()
+        assert (error["S"], error["C"], error["M"]) == ("FATAL", sqlstate, text)
 
 
 def test_protocol_3_2_is_negotiated_with_a_long_key(pgweir, single):
