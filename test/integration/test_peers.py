@@ -130,7 +130,7 @@ def test_requests_beyond_pool_size_wait_and_are_given_up_after_cancel_wait_timeo
 
     fake = fake_postgres(script)
     weir = peered(pgweir, single, 1, {"2": {"host": "127.0.0.1", "port": fake.port, "pool_size": 2}},
-                  settings={"cancel_wait_timeout": "1s"})
+                  settings={"cancel_wait_timeout": "3s"})
     threads = [threading.Thread(target=send_cancel, args=(weir.port, 2 << 16, bytes([n, 2, 3, 3])))
                for n in range(5)]
     for thread in threads:
