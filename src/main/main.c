@@ -70,6 +70,10 @@ static void print_version(void)
 	printf("tls: %s\n", OpenSSL_version(OPENSSL_VERSION));
 	if (service_is_known())
 		printf("systemd: yes\n");
+	if (judge_is_built(METHOD_LDAP))
+		printf("ldap: yes\n");
+	if (judge_is_built(METHOD_PAM))
+		printf("pam: yes\n");
 }
 
 static void __attribute__((noreturn)) refuse_usage(const char *name)
