@@ -59,6 +59,9 @@ bool parameter_is_ours(int index);
 /* A value of a set, interned; NULL: not known. */
 const char *parameters_value(const struct parameters *set, int index);
 
+/* Whether its transactions are serializable, if nothing else is said. */
+bool parameters_serializable(const struct parameters *set);
+
 /* Extras in order of their names, which are in lower case; one by its name, NULL: not in it. */
 unsigned parameters_extras(const struct parameters *set);
 const char *parameters_extra(const struct parameters *set, unsigned i, const char **value);

@@ -108,6 +108,7 @@ struct parameters {
 	uint64_t hash;
 	uint32_t refs;
 	uint32_t extra_count;
+	bool serializable; /* default_transaction_isolation is */
 	const struct parameters *base;
 	const char *value[PARAMETERS_MAX]; /* interned, so that equal sets are equal bytes */
 	struct extra extra[];		   /* in order of name */
@@ -144,6 +145,15 @@ static uint64_t hash_of(const struct draft *draft)
 	return map_hash(parts, sizeof(parts));
 }
 
+static bool is_serializable(const struct parameters *set)
+{
+	static const char name[] = "default_transaction_isolation";
+	int index = parameter_index(name);
+	const char *value = index >= 0 ? set->value[index] : parameters_extra_value(set, name);
+
+	return value != NULL && strcasecmp(value, "serializable") == 0;
+}
+
 static struct parameters *make(const struct draft *draft, uint64_t hash)
 {
 	struct parameters *set =
@@ -158,6 +168,7 @@ static struct parameters *make(const struct draft *draft, uint64_t hash)
 		set->extra[i].value = intern_ref(draft->extra[i].value);
 	}
 	set->extra_count = draft->extra_count;
+	set->serializable = is_serializable(set);
 	map_add(&sets, hash, set);
 	return set;
 }
@@ -201,6 +212,11 @@ static void close_draft(const struct parameters **slot, const struct draft *draf
 const char *parameters_value(const struct parameters *set, int index)
 {
 	return set != NULL ? set->value[index] : NULL;
+}
+
+bool parameters_serializable(const struct parameters *set)
+{
+	return set != NULL && set->serializable;
 }
 
 unsigned parameters_extras(const struct parameters *set)

@@ -92,8 +92,8 @@ static enum need_kind split(const struct client *client, const struct request *r
 {
 	const struct verdict *verdict = &request->verdict;
 
-	if (client->session_state)
-		return NEED_WRITE;
+	if (client->session_state || parameters_serializable(client->wanted))
+		return NEED_WRITE; /* no standby has what it needs, or takes it at all */
 	if (client->block == BLOCK_DEFERRED)
 		return block_only_reads(client, client->begin_flags) ? NEED_READ : NEED_WRITE;
 	if ((verdict->flags & VERDICT_PLAIN_BEGIN) != 0)

@@ -230,6 +230,24 @@ def test_wrong_modes_after_a_lazy_begin_fail_the_transaction(weir, places, mode)
     assert places.primary.value("SELECT count(*) FROM log WHERE note = 'outside'", "app") == "0"
 
 
+@pytest.mark.parametrize("how", ["startup", "options", "SET", "CHARACTERISTICS"])
+def test_who_is_serializable_by_default_reads_on_the_primary(pgweir, places, how):
+    """A standby refuses serializable transactions."""
+    weir = pgweir(cluster=places, settings={"track_session": 1})
+    wait_for_reads(weir, places.replicas, wait_until)
+    params = {"startup": {"default_transaction_isolation": "Serializable"},
+              "options": {"options": "-c default_transaction_isolation=serializable"}}.get(how, {})
+    with fresh(weir, params=params) as client:
+        if how == "SET":
+            client.query("SET default_transaction_isolation = 'serializable'")
+        elif how == "CHARACTERISTICS":
+            client.query("SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        client.query("BEGIN READ ONLY")
+        assert int(client.value("SELECT port FROM here")) == places.primary.port
+        client.query("COMMIT")
+        assert int(client.value("SELECT port FROM here")) == places.primary.port
+
+
 def test_begin_twice_warns_as_postgresql_does(weir):
     with fresh(weir) as client:
         client.query("BEGIN")
