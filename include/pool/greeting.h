@@ -19,6 +19,9 @@ struct greeting {
 void greeting_set(struct greeting *greeting, const char *name, const char *value);
 void greeting_done(struct greeting *greeting);
 
+/* What its servers have while no client has changed anything. */
+void greeting_parameters(const struct greeting *greeting, const struct parameters **slot);
+
 /*
  * Sets of startup parameters that a server has accepted lately, each with what became of it
  * there.  Applications come with the same ones a thousand times.  Zeroed struct: none.

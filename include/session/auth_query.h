@@ -39,6 +39,7 @@ struct auth_query {
 	struct task task; /* tells the client, or leases again */
 	uint8_t state;
 	uint8_t outcome;
+	uint8_t fitting; /* queries under way that undo what clients have set */
 	bool retried;
 
 	char *user;   /* FOUND: the name in the row */

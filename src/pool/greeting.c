@@ -47,6 +47,17 @@ void greeting_done(struct greeting *greeting)
 	memset(greeting, 0, sizeof(*greeting));
 }
 
+void greeting_parameters(const struct greeting *greeting, const struct parameters **slot)
+{
+	parameters_clear(slot);
+	for (unsigned i = 0; i < greeting->count; i++) {
+		int index = parameter_index(greeting->parameters[i].name);
+
+		if (index >= 0)
+			parameters_set(slot, index, greeting->parameters[i].value);
+	}
+}
+
 struct startup_outcome {
 	const struct parameters *set;
 	const struct parameters *outcome;

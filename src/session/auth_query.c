@@ -78,6 +78,40 @@ static void set_misconfigured(struct auth_query *query, const char *why)
 
 /* ---- asking ---- */
 
+static void send_query(struct auth_query *query, struct text *packet, const char *sql)
+{
+	struct writer writer;
+
+	writer_init_text(&writer, packet);
+	compose_query(&writer, sql);
+	query->fitting++;
+}
+
+/* The settings of a client that had the server are not those to ask under: a role, a search_path. */
+static void undo_settings(struct auth_query *query, struct server *server, struct text *packet)
+{
+	const char *connect_query = server->pool->database->entry->connect_query;
+	const struct parameters *plain = NULL;
+	struct text sql = { 0 };
+	enum difference difference;
+
+	query->fitting = 0;
+	greeting_parameters(&server->pool->greeting, &plain);
+	difference = parameters_difference(plain, server->parameters, &sql);
+	if (difference == DIFFERENCE_RESETS && connect_query[0] != '\0') {
+		send_query(query, packet, SERVER_CLEANING);
+		send_query(query, packet, connect_query);
+		text_clear(&sql);
+		parameters_difference(plain, NULL, &sql);
+	}
+	if (difference != DIFFERENCE_NONE) {
+		send_query(query, packet, sql.data);
+		parameters_share(&server->parameters, plain);
+	}
+	parameters_clear(&plain);
+	text_done(&sql);
+}
+
 static void ask(struct auth_query *query, struct server *server)
 {
 	const char *user = login_user(query->client);
@@ -86,6 +120,7 @@ static void ask(struct auth_query *query, struct server *server)
 
 	become(query, AUTH_QUERY_ASKING, "leased");
 	forget_answer(query);
+	undo_settings(query, server, &packet);
 	writer_init_text(&writer, &packet);
 	compose_parse(&writer, "", query->sql, strlen(query->sql), NULL, 0);
 	compose_bind(&writer, "", "", &user, 1);
@@ -215,6 +250,26 @@ static void give_up(struct auth_query *query, struct server *server, const char 
 	end(query, why);
 }
 
+/* False: it belongs to the answer. */
+static bool take_fitting(struct auth_query *query, struct server *server,
+			 const struct message *message)
+{
+	if (query->fitting == 0)
+		return false;
+	if (message->type == MSG_PARAMETER_STATUS)
+		server_take_parameter(server, message);
+	else if (message->type == MSG_ERROR_RESPONSE)
+		take_error(query, message);
+	else if (message->type == MSG_READY_FOR_QUERY)
+		query->fitting--;
+	if (query->outcome == AUTH_QUERY_FAILED) {
+		give_up(query, server, "settings of a client stay on the server");
+		return true;
+	}
+	stream_skip(&server->stream, message->len);
+	return true;
+}
+
 /* Takes a message that does not end the answer. */
 static void take_reply(struct auth_query *query, struct server *server,
 		       const struct message *message)
@@ -265,6 +320,8 @@ static void on_input(struct holder *holder, struct server *server)
 		case PEEK_OK:
 			break;
 		}
+		if (take_fitting(query, server, &message))
+			continue;
 		if (message.type == MSG_READY_FOR_QUERY) {
 			take_ready(query, server, &message);
 			return;

@@ -186,6 +186,31 @@ def test_it_leaves_nobody_its_own_statement(asking, single):
         assert client.request(wire.bind(), wire.execute(), wire.sync()).value == "42"
 
 
+@pytest.mark.parametrize("connect_query", [None, "SET geqo = off"])
+@pytest.mark.parametrize("params", [
+    {"role": "app"}, {"search_path": "other"}, {"client_encoding": "LATIN1"}, {"DateStyle": "German"}],
+    ids=lambda params: next(iter(params)))
+def test_what_a_client_has_set_is_not_what_it_runs_under(asking, single, params, connect_query):
+    """A client of the same pool before it: with a role that may not look, tables of its own, ..."""
+    options = {"connect_query": quoted(connect_query)} if connect_query else {}
+    weir = asking({"databases": {"app": entry(single, user="postgres", pool_size=1, **options)}},
+                  settings={"pool_mode": "transaction"})
+    single.query("CREATE ROLE \"ärger\" LOGIN SUPERUSER PASSWORD 'secret'", "app")
+    try:
+        with weir.connect("scram_user", password="scram-secret", params=params) as client:
+            before = client.value("SELECT current_user || current_setting('client_encoding') || "
+                                  "current_setting('DateStyle') || current_setting('search_path')")
+            for _ in range(2):
+                with weir.connect("ärger", password="secret") as other:
+                    assert other.value("SELECT current_user") == "postgres"
+                    assert other.value("SHOW geqo") == ("off" if connect_query else "on")
+            assert client.value("SELECT current_user || current_setting('client_encoding') || "
+                                "current_setting('DateStyle') || current_setting('search_path')") == before
+        assert weir.log().count("new connection to server") == 1
+    finally:
+        single.query("DROP ROLE \"ärger\"", "app")
+
+
 def test_auth_user_that_the_server_refuses_is_not_the_clients_fault(asking, single):
     weir = asking(host=single, settings={"auth_user": "scram_user"}, users={"scram_user": "wrong"})
     error = refusal(weir, password="app-secret")
