@@ -166,6 +166,14 @@ static void show_rows(struct console_session *session, const struct show_table *
 	result_tag(result, "SHOW");
 }
 
+static void log_command(const struct client *client, const struct command *command)
+{
+	if (command->name[0] != '\0')
+		log_info(client, "%s '%s' command issued", command->row->words, command->name);
+	else
+		log_info(client, "%s command issued", command->row->words);
+}
+
 void session_run_command(struct console_session *session, const struct command *command,
 			 struct result *result)
 {
@@ -180,8 +188,7 @@ void session_run_command(struct console_session *session, const struct command *
 		return;
 	}
 	if (row->privilege == MAY_CONTROL)
-		log_info(client, "command: %s%s%s", row->words, command->name[0] != '\0' ? " " : "",
-			 command->name);
+		log_command(client, command);
 	if (row->table != NULL)
 		show_rows(session, row->table, result);
 	else

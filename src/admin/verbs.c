@@ -288,7 +288,7 @@ static void run_set(struct console_session *session, const struct command *comma
 		result_error(result, SQLSTATE_INSUFFICIENT_PRIVILEGE, "admin access needed");
 		return;
 	}
-	log_info(session->client, "command: SET %s", command->name);
+	log_info(session->client, "SET %s command issued", command->name);
 	if (console_owner()->set(console_owner(), command->name, command->value, error,
 				 sizeof(error)))
 		result_tag(result, "SET %s=%.200s", command->name, command->value);

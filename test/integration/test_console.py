@@ -214,9 +214,11 @@ def test_console_logins_prove_who_they_are(pgweir, single):
     assert caught.value.sqlstate == "28P01"
 
 
-def test_commands_are_logged_with_the_user(weir):
-    weir.admin("RELOAD")
-    weir.wait_log(r"C-\d+: \S+/admin@\S+ command: RELOAD")
+def test_commands_are_logged_with_the_user_in_the_words_of_pgbouncer(weir):
+    for sql, words in (("RELOAD", "RELOAD"), ("PAUSE app", "PAUSE 'app'"), ("resume app", "RESUME 'app'"),
+                       ("SET verbose = 0", "SET verbose")):
+        weir.admin(sql)
+        weir.wait_log(r"LOG C-\d+: \S+/admin@\S+ %s command issued$" % words)
 
 
 # The extended protocol.
