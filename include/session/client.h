@@ -56,9 +56,9 @@ struct client_peer {
 			uint32_t pid;
 		};
 	};
-	uint16_t port; /* of the client, host order */
-	uint16_t local_port;
-	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX */
+	uint16_t port;	     /* of the client, host order */
+	uint16_t local_port; /* AF_UNIX: that which is in the name of the socket */
+	uint8_t family;	     /* AF_INET, AF_INET6, AF_UNIX */
 };
 
 /* A connection from an application. */

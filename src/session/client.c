@@ -137,7 +137,7 @@ const char *client_peer_text(const struct client *client, char *buffer, size_t s
 	char address[INET6_ADDRSTRLEN];
 
 	if (peer->family == AF_UNIX) {
-		snprintf(buffer, size, "unix(%u)@%u", peer->pid, peer->local_port);
+		snprintf(buffer, size, "unix(%u):%u", peer->pid, peer->local_port);
 		return buffer;
 	}
 	inet_ntop(peer->family, peer->bytes, address, sizeof(address));
@@ -443,6 +443,8 @@ static struct client *take_socket(struct pooler *pooler, int fd, const struct ad
 	client->task.run = on_resume;
 	client->state = CLIENT_STARTUP;
 	take_peer(&client->peer, fd, peer, local);
+	if (client->peer.family == AF_UNIX)
+		client->peer.local_port = (uint16_t)pooler->config->settings.listen_port;
 	list_append(&states[CLIENT_STARTUP], &client->node);
 	stream_open(&client->stream, &pooler->streams, &owner, fd);
 	timeouts_state_changed(client);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "proto/compose.h"
@@ -175,17 +176,31 @@ static void clean_name(char *name)
 }
 
 /* application_name, with the client's address if the operator wants to see it at the server. */
+/* Where it is, for whoever sees only us: the processes of a Unix socket are known by host, too. */
+static void whereabouts(const struct client *client, char *buffer, size_t size)
+{
+	char host[80] = "";
+
+	if (client->peer.family == AF_UNIX) {
+		gethostname(host, sizeof(host) - 1);
+		snprintf(buffer, size, "unix(%u@%.60s):%u", client->peer.pid, host,
+			 client->peer.local_port);
+	} else {
+		client_peer_text(client, buffer, size);
+	}
+}
+
 static void name_application(struct client *client)
 {
 	char *name = client->login->application_name;
-	char peer[80], text[160];
+	char peer[100], text[180];
 
 	if (name != NULL)
 		clean_name(name);
 
 	if (client->pooler->config->settings.application_name_add_host) {
-		snprintf(text, sizeof(text), "%.60s - %s", name != NULL ? name : "app",
-			 client_peer_text(client, peer, sizeof(peer)));
+		whereabouts(client, peer, sizeof(peer));
+		snprintf(text, sizeof(text), "%.60s - %s", name != NULL ? name : "app", peer);
 		name = text;
 	}
 	if (name != NULL)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
 """Settings of a session follow their client from server to server."""
+import os
+import socket
+
 import pytest
 
 from harness.wire import query
@@ -146,6 +149,9 @@ def test_application_name_add_host(pgweir, single):
     weir = pgweir(host=single, settings={"application_name_add_host": 1})
     with weir.connect(params={"application_name": "mine"}) as client:
         assert show(client, "application_name").startswith("mine - 127.0.0.1:")
+    with weir.connect(host=weir.dir) as client:
+        assert show(client, "application_name") == "app - unix(%d@%s):%d" % (
+            os.getpid(), socket.gethostname(), weir.port)
 
 
 def test_settings_of_a_database_entry(pgweir, single):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """What SHOW tells: the columns and types of PgBouncer 1.25, and the values in known situations."""
+import os
 import re
 import threading
 
@@ -497,6 +498,15 @@ def test_a_client_that_is_cancelled_in_the_queue_leaves_no_time_behind(pgweir, s
         queued.cancel()
         assert queued.recv_ready().error.sqlstate == "57014"
         assert pool(weir) == {"cl_active": 2, "sv_active": 1}
+
+
+def test_a_client_of_the_unix_socket_has_the_port_that_names_it(weir):
+    with weir.connect(host=weir.dir) as client:
+        client.query("SELECT 1")
+        shown = one(weir.admin("SHOW CLIENTS"), database="app")
+        assert (shown["addr"], shown["port"], shown["local_addr"], shown["local_port"]) == (
+            "unix", str(weir.port), "unix", str(weir.port))
+        weir.wait_log(r"LOG C-\d+: app/app@unix\(%d\):%d login attempt: " % (os.getpid(), weir.port))
 
 
 # The log, as its watchers know it.
