@@ -581,7 +581,7 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 	if (tracks_names(client))
 		statement = keep_unnamed(client, message.body + 1, message.body_len - 1, &parse);
 	server->unnamed_batch = server->batch;
-	if (deallocates)
+	if (statement != NULL && deallocates)
 		send_unnamed(client, statement);
 	push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, statement);
 	if (!deallocates)

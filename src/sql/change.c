@@ -129,7 +129,7 @@ static bool read_name(struct lex *lex, struct token *token, char *to, size_t siz
 
 static bool name_change(struct change *change, const char *name)
 {
-	strcpy(change->name, name);
+	memcpy(change->name, name, strlen(name) + 1);
 	return true;
 }
 
