@@ -430,8 +430,9 @@ static enum relay take_message(struct run *run, const struct message *message)
 	case MSG_COPY_BOTH_RESPONSE:
 		server->copy = COPY_BOTH;
 		return RELAY_FORWARD;
-	case MSG_COPY_DONE:
 	case MSG_NOTIFICATION_RESPONSE:
+		return RELAY_FORWARD; /* of a channel of its own, whatever it comes along with */
+	case MSG_COPY_DONE:
 	case MSG_FUNCTION_CALL_RESPONSE:
 	case MSG_DATA_ROW:
 	case MSG_COPY_DATA:

@@ -161,8 +161,8 @@ static void note_refusal(struct client *client, const struct message *message)
 	struct login_refusal *refusal = &client->login->refusal;
 	struct error_fields fields;
 
-	if (!error_read(message->body, message->body_len, &fields))
-		return;
+	if (!error_read(message->body, message->body_len, &fields) || error_is_fatal(&fields))
+		return; /* its last words are of itself */
 	snprintf(refusal->sqlstate, sizeof(refusal->sqlstate), "%s", fields.sqlstate);
 	snprintf(refusal->text, sizeof(refusal->text), "%s", fields.message);
 }

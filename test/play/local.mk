@@ -58,3 +58,7 @@ test_play_test_reload_LDADD = $(play_all_ldadd)
 check_PROGRAMS += test/play/test_disuse
 test_play_test_disuse_SOURCES = test/play/test_disuse.c
 test_play_test_disuse_LDADD = $(play_all_ldadd)
+
+check_PROGRAMS += test/play/test_moments
+test_play_test_moments_SOURCES = test/play/test_moments.c
+test_play_test_moments_LDADD = $(play_all_ldadd)
