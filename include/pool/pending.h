@@ -96,7 +96,8 @@ struct pending_entry pending_pop(struct pending *pending);
 
 /*
  * The server went into copy-in mode for the oldest entry: it ignores each Sync sent up to
- * CopyDone or CopyFail.  Returns whether the copy mode lasts (no such end was sent yet).
+ * CopyDone or CopyFail, which goes with it.  Returns whether the copy mode lasts (no such end was
+ * sent yet).
  */
 bool pending_enter_copy(struct pending *pending);
 

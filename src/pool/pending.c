@@ -103,8 +103,10 @@ bool pending_enter_copy(struct pending *pending)
 		pending->count = kept;
 		return true;
 	}
-	while (i < pending->count)
-		*pending_at(pending, kept++) = *pending_at(pending, i++);
+	/* It has its end: one that comes behind it is another COPY's. */
+	count(pending, pending_at(pending, i), UINT32_MAX);
+	while (++i < pending->count)
+		*pending_at(pending, kept++) = *pending_at(pending, i);
 	pending->count = kept;
 	return false;
 }

@@ -177,7 +177,8 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		client->pass_drop = true;
 		return STEP_NEXT;
 	}
-	if (client->request_at == 0 || !pending_owes_client(&server->pending))
+	if (type != MSG_FLUSH &&
+	    (client->request_at == 0 || !pending_owes_client(&server->pending)))
 		note_begin(client);
 	switch (type) {
 	case MSG_QUERY:
@@ -205,8 +206,7 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 	case MSG_COPY_DONE:
 	case MSG_COPY_FAIL:
 		return forward_copy_end(client, len);
-	case MSG_FLUSH:
-		client->in_batch = true;
+	case MSG_FLUSH: /* begins nothing */
 		step = forward_whole(client, len);
 		forward_made_up(client, server);
 		break;

@@ -60,6 +60,15 @@ static bool is_copy(uint8_t type)
 	return type == MSG_COPY_DATA || type == MSG_COPY_DONE || type == MSG_COPY_FAIL;
 }
 
+/* Of a COPY that is over, and of no request: PostgreSQL ignores it. */
+static bool is_late_copy(const struct client *client, uint8_t type)
+{
+	const struct server *server = client_server(client);
+
+	return is_copy(type) && (server == NULL || (server->copy == COPY_NONE &&
+						    !pending_owes_client(&server->pending)));
+}
+
 static void give_back(struct client *client)
 {
 	struct server *server = client_server(client);
@@ -181,12 +190,6 @@ static enum step start(struct client *client, const struct request *request, uin
 static bool take_stray(struct client *client, uint8_t type, uint32_t len)
 {
 	switch (type) {
-	case MSG_COPY_DATA:
-	case MSG_COPY_DONE:
-	case MSG_COPY_FAIL:
-		client->pass = len; /* of a COPY that failed: accepted and ignored */
-		client->pass_drop = true;
-		return true;
 	case MSG_SYNC:
 		if (len != MESSAGE_HEADER)
 			return false; /* malformed: PostgreSQL says how */
@@ -312,14 +315,18 @@ static void pass_on(struct client *client)
 		client->pass_drop = false;
 }
 
+static enum step drop_message(struct client *client, uint32_t len)
+{
+	client->pass = len;
+	client->pass_drop = true;
+	return STEP_NEXT;
+}
+
 /* We answered an error in an extended batch: the rest of it is not looked at. */
 static enum step skip_message(struct client *client, uint8_t type, uint32_t len)
 {
-	if (type != MSG_SYNC) {
-		client->pass = len;
-		client->pass_drop = true;
-		return STEP_NEXT;
-	}
+	if (type != MSG_SYNC)
+		return drop_message(client, len);
 	stream_skip(&client->stream, len);
 	client->skip_to_sync = false;
 	client_ready(client);
@@ -361,7 +368,9 @@ static enum step take(struct client *client)
 	}
 	if (client->skip_to_sync)
 		return skip_message(client, type, len);
-	if (is_bound(client) || (client_server(client) != NULL && is_copy(type)))
+	if (is_late_copy(client, type))
+		return drop_message(client, len);
+	if (is_bound(client) || is_copy(type))
 		return forward_message(client, type, len);
 	return begin(client, type, len);
 }

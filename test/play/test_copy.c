@@ -257,6 +257,269 @@ START_TEST(test_copy_messages_out_of_place_are_ignored)
 }
 END_TEST
 
+/* ---- bad moments, for databases with and without splitting ---- */
+
+static const char *const bases[] = { "app", "plain" };
+
+/* In copy-in mode, asked for by a simple query (0, 1) or by a batch (2, 3). */
+static void begin_copy_in(int i, const char *global)
+{
+	play_begin(.global = global, .database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[i % 2]);
+	says(client, i < 2 ? "Q{copy t from stdin}" : "P{|copy t from stdin} B{|} E H");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, i < 2 ? "G" : "1 2 G");
+	hears(client, i < 2 ? "G" : "1 2 G");
+}
+
+/* Another client of the same database gets a server, this one or one that replaces it. */
+static void check_served(int i)
+{
+	struct link *other = client_in(bases[i % 2]);
+
+	says(other, "Q{insert into o values (1)}");
+	hears(server_on(PRIMARY), "Q{insert into o values (1)}");
+	says(server_on(PRIMARY), "C{INSERT 0 1} Z{I}");
+	hears(other, "C{INSERT 0 1} Z{I}");
+	ck_assert_int_eq(servers_on(PRIMARY), 1);
+}
+
+START_TEST(test_sync_and_flush_during_copy_in_are_ignored_by_the_server)
+{
+	begin_copy_in(_i, NULL);
+	says(client, "d{1} S d{2} H c");
+	hears(server, "d{1} S d{2} H c");
+	if (_i >= 2) {
+		says(server, "C{COPY 2}");
+		hears(client, "C{COPY 2}");
+		says(client, "S");
+		hears(server, "S");
+		says(server, "Z{I}");
+		hears(client, "Z{I}");
+	} else {
+		says(server, "C{COPY 2} Z{I}");
+		hears(client, "C{COPY 2} Z{I}");
+	}
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_client_gives_copy_in_up)
+{
+	begin_copy_in(_i, NULL);
+	says(client, _i < 2 ? "d{1} f{no more}" : "d{1} f{no more} S");
+	heard(server);
+	says(server, "E{57014} Z{I}");
+	hears(client, "E{57014} Z{I}");
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_client_says_goodbye_in_copy_in)
+{
+	begin_copy_in(_i, NULL);
+	says(client, "d{1} X");
+	hears(client, "EOF");
+	ck_assert(!link_is_open(server));
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_server_is_lost_in_copy_in)
+{
+	bool split = _i % 2 == 0;
+
+	begin_copy_in(_i, NULL);
+	says_part(client, "d{#5000} d{2} c", 1000);
+	breaks(server);
+	hears(client, _i >= 2 ? (split ? "E{08007}" : "E{08006}")
+			      : (split ? "E{08007} Z{I}" : "E{08006} Z{I}"));
+	says_rest(client); /* nobody wants it any more */
+	hears(client, "");
+	if (_i >= 2) {
+		says(client, "S");
+		hears(client, "Z{I}");
+	}
+	says(client, "Q{insert into t values (1)}");
+	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
+	says(server_on(PRIMARY), "C{INSERT 0 1} Z{I}");
+	hears(client, "C{INSERT 0 1} Z{I}");
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_query_timeout_in_copy_in)
+{
+	begin_copy_in(_i, "query_timeout = 5");
+	pass(4 * SEC);
+	says(client, "d{1}"); /* the time counts from its last word */
+	pass(SEC);
+	hears(client, "");
+	pass(5 * SEC);
+	hears(client, "F{57014} EOF");
+	ck_assert(!link_is_open(server));
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_query_timeout_in_copy_out)
+{
+	play_begin(.global = "query_timeout = 5", .plain = "pool_size=1");
+	client = client_in("plain");
+	says(client, "Q{copy t to stdout}");
+	server = server_on(PRIMARY);
+	says(server, "H d{1}");
+	pass(5 * SEC);
+	hears(client, "H d{1} F{57014} EOF");
+	ck_assert(!link_is_open(server));
+	check_served(1);
+}
+END_TEST
+
+/* What comes late for a COPY that failed is no request, which could take too long. */
+static void comes_late(const char *status)
+{
+	says(client, "Q{copy t from stdin}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "G");
+	says(server, status);
+	heard(client);
+	says(client, "d{1} d{2} c f{x}");
+	hears(server, "");
+	pass(6 * SEC);
+	hears(client, "");
+	ck_assert(link_is_open(client));
+	says(client, "Q{rollback}");
+	hears(server, "Q{rollback}");
+	says(server, "C{ROLLBACK} Z{I}");
+	hears(client, "C{ROLLBACK} Z{I}");
+}
+
+START_TEST(test_late_copy_data_is_no_request_in_a_session)
+{
+	play_begin(.global = "pool_mode = session\nquery_timeout = 5");
+	client = client_in("plain");
+	comes_late("E{22P02} Z{I}");
+}
+END_TEST
+
+START_TEST(test_late_copy_data_is_no_request_in_a_block)
+{
+	play_begin(.global = "query_timeout = 5");
+	client = client_in(bases[_i]);
+	says(client, "Q{begin} Q{insert into t values (1)}");
+	server = server_on(PRIMARY);
+	says(server, "C{BEGIN} Z{T} C{INSERT 0 1} Z{T}");
+	comes_late("E{22P02} Z{E}");
+}
+END_TEST
+
+START_TEST(test_copies_of_one_query)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	says(client, "Q{copy t from stdin; copy u from stdin; copy t to stdout}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "G");
+	says(client, "d{1} c");
+	says(server, "C{COPY 1} G");
+	hears(client, "G C{COPY 1} G");
+	says(client, "d{2} c");
+	hears(server, "d{1} c d{2} c");
+	says(server, "C{COPY 1} H d{1} c C{COPY 1} Z{I}");
+	hears(client, "C{COPY 1} H d{1} c C{COPY 1} Z{I}");
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_copies_of_one_query_whose_data_is_sent_at_once)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	says(client, "Q{copy t from stdin; copy u from stdin} d{1} c d{2} c Q{delete from o}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{copy t from stdin; copy u from stdin} d{1} c d{2} c Q{delete from o}");
+	says(server, "G C{COPY 1} G C{COPY 1} Z{I} C{DELETE 1} Z{I}");
+	hears(client, "G C{COPY 1} G C{COPY 1} Z{I} C{DELETE 1} Z{I}");
+	check_served(_i);
+}
+END_TEST
+
+/* The second one's data comes when it is asked for, the first one's came before. */
+START_TEST(test_copies_of_one_query_whose_data_is_sent_at_once_and_later)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	says(client, "Q{copy t from stdin; copy u from stdin} d{1} c");
+	server = server_on(PRIMARY);
+	says(server, "G C{COPY 1} G");
+	hears(client, "G C{COPY 1} G");
+	says(client, "d{2} S c");
+	says(server, "C{COPY 1} Z{I}");
+	hears(client, "C{COPY 1} Z{I}");
+	heard(server);
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_copy_out_to_a_client_that_stops_reading)
+{
+	play_begin(.plain = "pool_size=1");
+	client = client_in("plain");
+	says(client, "Q{copy t to stdout}");
+	server = server_on(PRIMARY);
+	heard(server);
+	takes_only(client, 100);
+	says(server, "H d{#5000}*400 c C{COPY 400} Z{I}");
+	ck_assert_uint_gt(link_unread(server), 0);
+	if (_i == 0) {
+		takes_all(client);
+		ck_assert_uint_eq(link_unread(server), 0);
+	} else {
+		leaves(client);
+		ck_assert(!link_is_open(server));
+	}
+	check_served(1);
+}
+END_TEST
+
+START_TEST(test_copy_in_statement_pooling)
+{
+	begin_copy_in(_i, "pool_mode = statement");
+	says(client, _i < 2 ? "d{1} c" : "d{1} c S");
+	heard(server);
+	says(server, "C{COPY 1} Z{I}");
+	hears(client, "C{COPY 1} Z{I}");
+	check_served(_i);
+}
+END_TEST
+
+START_TEST(test_copy_in_that_fails_inside_a_block)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	says(client, "Q{begin} Q{copy t from stdin}");
+	server = server_on(PRIMARY);
+	says(server, "C{BEGIN} Z{T} G");
+	says(client, "d{1}");
+	says(server, "E{22P02} Z{E}");
+	hears(client, "C{BEGIN} Z{T} G E{22P02} Z{E}");
+	heard(server);
+	says(client, "d{2} c Q{select 1}"); /* it learns of it late */
+	hears(server, "Q{select 1}");
+	says(server, "E{25P02} Z{E}");
+	hears(client, "E{25P02} Z{E}");
+	says(client, "Q{rollback}");
+	says(server, "C{ROLLBACK} Z{I}");
+	hears(client, "C{ROLLBACK} Z{I}");
+	heard(server);
+	check_served(_i);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("copy");
@@ -276,5 +539,21 @@ int main(void)
 	tcase_add_test(plays, test_large_copy_data_goes_through_in_pieces);
 	tcase_add_test(plays, test_copy_in_inside_a_block);
 	tcase_add_test(plays, test_copy_messages_out_of_place_are_ignored);
+	tcase_add_loop_test(plays, test_sync_and_flush_during_copy_in_are_ignored_by_the_server, 0,
+			    4);
+	tcase_add_loop_test(plays, test_client_gives_copy_in_up, 0, 4);
+	tcase_add_loop_test(plays, test_client_says_goodbye_in_copy_in, 0, 4);
+	tcase_add_loop_test(plays, test_server_is_lost_in_copy_in, 0, 4);
+	tcase_add_loop_test(plays, test_query_timeout_in_copy_in, 0, 4);
+	tcase_add_test(plays, test_query_timeout_in_copy_out);
+	tcase_add_test(plays, test_late_copy_data_is_no_request_in_a_session);
+	tcase_add_loop_test(plays, test_late_copy_data_is_no_request_in_a_block, 0, 2);
+	tcase_add_loop_test(plays, test_copies_of_one_query, 0, 2);
+	tcase_add_loop_test(plays, test_copies_of_one_query_whose_data_is_sent_at_once, 0, 2);
+	tcase_add_loop_test(plays, test_copies_of_one_query_whose_data_is_sent_at_once_and_later, 0,
+			    2);
+	tcase_add_loop_test(plays, test_copy_out_to_a_client_that_stops_reading, 0, 2);
+	tcase_add_loop_test(plays, test_copy_in_statement_pooling, 0, 4);
+	tcase_add_loop_test(plays, test_copy_in_that_fails_inside_a_block, 0, 2);
 	return play_main();
 }

@@ -224,6 +224,31 @@ START_TEST(test_flush_without_sync_keeps_the_server)
 }
 END_TEST
 
+/* It asks for what is there; there is nothing. */
+START_TEST(test_flush_alone_is_no_request)
+{
+	struct link *client, *other, *server;
+
+	play_begin(.plain = "pool_size=1", .global = "query_timeout = 5");
+	client = client_in("plain");
+	other = client_in("plain");
+	says(client, "Q{select 1} H");
+	server = server_on(PRIMARY);
+	hears(server, "Q{select 1} H");
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	says(other, "Q{begin}");
+	hears(server, "Q{begin}"); /* so nobody holds it */
+	says(server, "C{BEGIN} Z{T}");
+	hears(other, "C{BEGIN} Z{T}");
+	says(other, "H");
+	hears(server, "H");
+	pass(6 * SEC);
+	hears(other, "");
+	ck_assert(link_is_open(other));
+}
+END_TEST
+
 START_TEST(test_write_behind_a_flush_goes_where_the_batch_is)
 {
 	struct link *client;
@@ -396,6 +421,7 @@ int main(void)
 	tcase_add_test(plays, test_error_drops_replies_until_sync);
 	tcase_add_test(plays, test_error_in_the_middle_of_a_pipeline_costs_only_its_batch);
 	tcase_add_test(plays, test_flush_without_sync_keeps_the_server);
+	tcase_add_test(plays, test_flush_alone_is_no_request);
 	tcase_add_test(plays, test_write_behind_a_flush_goes_where_the_batch_is);
 	tcase_add_test(plays, test_batch_that_goes_on_behind_a_flush_is_the_primarys);
 	tcase_add_test(plays, test_portal_is_fetched_in_parts);
