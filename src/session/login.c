@@ -175,7 +175,6 @@ static void clean_name(char *name)
 			*name = '?';
 }
 
-/* application_name, with the client's address if the operator wants to see it at the server. */
 /* Where it is, for whoever sees only us: the processes of a Unix socket are known by host, too. */
 static void whereabouts(const struct client *client, char *buffer, size_t size)
 {
@@ -190,6 +189,7 @@ static void whereabouts(const struct client *client, char *buffer, size_t size)
 	}
 }
 
+/* application_name, with the client's address if the operator wants to see it at the server. */
 static void name_application(struct client *client)
 {
 	char *name = client->login->application_name;
