@@ -243,6 +243,7 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 {
 	const struct server *server = row->server;
 	const struct holder *holder = server->holder;
+	const struct settings *settings = &server->pool->database->pooler->config->settings;
 
 	switch (column) {
 	case IS_TYPE:
@@ -268,7 +269,8 @@ static void server_value(struct cell *cell, unsigned column, const struct row *r
 		cell_addr(cell, &row->local);
 		break;
 	case IS_LOCAL_PORT:
-		cell_integer(cell, addr_is_unix(&row->local) ? 0 : addr_port(&row->local));
+		cell_integer(cell, addr_is_unix(&row->local) ? settings->listen_port
+							     : addr_port(&row->local));
 		break;
 	case IS_CONNECT_TIME:
 		cell_time(cell, server->connected_at);

@@ -34,6 +34,7 @@ struct fd_row {
 	const char *user;
 	const char *database;
 	struct addr addr;
+	uint16_t unix_port; /* that which is in the name of a Unix socket */
 	const struct parameters *parameters;
 };
 
@@ -68,7 +69,8 @@ static void fd_value(struct cell *cell, const struct show_column *column, const 
 		cell_host(cell, &row->addr);
 		break;
 	case FD_PORT:
-		cell_integer(cell, addr_port(&row->addr));
+		cell_integer(cell,
+			     addr_is_unix(&row->addr) ? row->unix_port : addr_port(&row->addr));
 		break;
 	case FD_CANCEL:
 		cell_integer(cell, 0);
@@ -87,8 +89,13 @@ static void fd_value(struct cell *cell, const struct show_column *column, const 
 
 static void show_listener(void *arg, int fd, const struct addr *addr)
 {
-	struct fd_row row = { .task = "pooler", .fd = fd, .addr = *addr };
 	struct show *show = arg;
+	struct fd_row row = {
+		.task = "pooler",
+		.fd = fd,
+		.addr = *addr,
+		.unix_port = (uint16_t)show->pooler->config->settings.listen_port,
+	};
 
 	show->row(show, &row);
 }
@@ -110,6 +117,7 @@ static void show_client(struct show *show, const struct client *client)
 		.link = server != NULL ? server->stream.fd : 0,
 		.user = client->user != NULL ? client->user->name : NULL,
 		.database = client->database != NULL ? client->database->name : NULL,
+		.unix_port = client->peer.local_port,
 		.parameters = client->wanted,
 	};
 
@@ -126,6 +134,7 @@ static void show_server(struct show *show, const struct server *server)
 		.link = holder != NULL ? list_entry(holder, struct client, holder)->stream.fd : 0,
 		.user = server->pool->user,
 		.database = server->pool->database->name,
+		.unix_port = server->at->host->port,
 		.parameters = server->parameters,
 	};
 

@@ -293,6 +293,9 @@ def test_unix_and_abstract_sockets_of_servers(pgweir, fake_postgres, single):
     outer = pgweir(config={"pgweir": {}, "databases": {
         "app": {"host": "@pgweir-test-%d" % os.getpid(), "port": inner.port}}})
     assert outer.connect().value("SELECT 1") == "1"
+    shown = outer.admin("SHOW SERVERS")[0]
+    assert (shown["addr"], shown["port"], shown["local_addr"], shown["local_port"]) == (
+        "unix", str(inner.port), "unix", str(outer.port))
     outer.stop()
 
 

@@ -506,6 +506,8 @@ def test_a_client_of_the_unix_socket_has_the_port_that_names_it(weir):
         shown = one(weir.admin("SHOW CLIENTS"), database="app")
         assert (shown["addr"], shown["port"], shown["local_addr"], shown["local_port"]) == (
             "unix", str(weir.port), "unix", str(weir.port))
+        ports = [(row["task"], row["port"]) for row in weir.admin("SHOW FDS") if row["addr"] == "unix"]
+        assert ports == [("pooler", str(weir.port)), ("client", str(weir.port))]
         weir.wait_log(r"LOG C-\d+: app/app@unix\(%d\):%d login attempt: " % (os.getpid(), weir.port))
 
 
