@@ -426,9 +426,11 @@ START_TEST(test_listener_hears_while_a_query_of_ours_runs)
 	says(server, "C{DISCARD ALL} Z{I}");
 	heard(client);
 	says(client, "Q{listen ch}");
-	says(server, "T D{5} C{SELECT 1} Z{I} C{LISTEN} Z{I}");
+	hears(server, "Q{SELECT pg_catalog.set_config('work_mem','5',false);}");
+	says(server, "T D{5} C{SELECT 1} Z{I}");
+	hears(server, "Q{listen ch}");
+	says(server, "C{LISTEN} Z{I}");
 	hears(client, "C{LISTEN} Z{I}");
-	hears(server, "Q{SELECT pg_catalog.set_config('work_mem','5',false);} Q{listen ch}");
 	says(client, "Q{reset all}");
 	says(server, "C{RESET} Z{I}");
 	hears(client, "C{RESET} Z{I}");
