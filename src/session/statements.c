@@ -487,7 +487,10 @@ enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 	replies_forget_unnamed(client, client_server(client));
 	request_forget_kept(client);
 	measure_end(client, client->block == BLOCK_NONE);
-	timeouts_transaction_idle(client);
+	if (client->block == BLOCK_NONE)
+		timeouts_transaction_ended(client);
+	else
+		timeouts_transaction_idle(client);
 	request_finished(client);
 	*answered = true;
 	return STEP_NEXT;
@@ -571,12 +574,12 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 		push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
 		return forward_whole(client, len);
 	}
-	client->parsed_read = state_note_text(client, parse.query, parse.query_len);
-	if (client->block == BLOCK_OPEN)
-		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
 	deallocates = tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
 	if (deallocates && settle(client) != STEP_NEXT)
 		return STEP_WAIT; /* it may mean a name that is under way */
+	client->parsed_read = state_note_text(client, parse.query, parse.query_len);
+	if (client->block == BLOCK_OPEN)
+		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
 	names_expect(client->names, NULL);
 	if (tracks_names(client))
 		statement = keep_unnamed(client, message.body + 1, message.body_len - 1, &parse);

@@ -477,6 +477,19 @@ def test_idle_transaction_timeout(pgweir, single, wait_until, mode):
         assert pid
 
 
+def test_idle_transaction_timeout_spares_who_has_only_deallocated(pgweir, cluster, wait_until):
+    """In session pooling: it keeps its server, but has no transaction."""
+    weir = pgweir(cluster=cluster, settings={"idle_transaction_timeout": "300ms", "pool_mode": "session"})
+    with weir.connect() as client, weir.connect() as other:
+        client.request(wire.parse("s", "SELECT 1"), wire.sync())
+        client.query("CREATE TABLE mine (i int)")  # from now on it keeps to the primary
+        client.query("DEALLOCATE s")
+        other.query("BEGIN")
+        other.query("SELECT 1")
+        wait_until(lambda: "idle transaction timeout" in weir.log(), what="that of the other")
+        assert client.value("SELECT 1") == "1"
+
+
 def test_idle_transaction_timeout_does_not_count_the_time_of_queries(pgweir, single):
     """A query that was sent before the answer to BEGIN was in is not idleness."""
     weir = pgweir(host=single, settings={"idle_transaction_timeout": "300ms"})

@@ -481,3 +481,13 @@ def test_clients_with_settings_of_their_own_take_turns_on_a_server(pgweir, singl
             client.recv_until("Z")
             assert wire.Result(client.recv_until("Z")).value == str(n)
             client.recv_until("Z")
+
+
+@pytest.mark.parametrize("params, track", [({}, 1), ({"work_mem": "100"}, 0), ({"my.name": "x"}, 1)])
+def test_a_discard_all_in_a_pipeline_is_answered(pgweir, single, params, track):
+    weir = pgweir(host=single, settings=dict(ONE, track_session=track))
+    with weir.connect(params=params) as client:
+        for _ in range(3):
+            client.send(query("SELECT 1"), parse("", "DISCARD ALL") + bind() + execute() + sync())
+            client.recv_until("Z")
+            assert wire.Result(client.recv_until("Z")).tags == ["DISCARD ALL"]
