@@ -32,6 +32,8 @@
 /* Messages that we must see whole are not longer than this; longer errors are passed unseen. */
 #define SEEN_MAX 65536u
 
+#define STATEMENT_MODE_BROKEN "transaction blocks not allowed in statement pooling mode"
+
 /* What is to be done with a message of the server. */
 enum relay {
 	RELAY_FORWARD,
@@ -370,8 +372,8 @@ static enum relay take_ready(struct run *run, const struct message *message)
 	if (entry.kind == PENDING_QUERY)
 		replies_forget_unnamed(client, server);
 	if (breaks_statement_mode(client, transaction)) {
-		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED,
-			     "transaction blocks not allowed in statement pooling mode");
+		client_close(client, SQLSTATE_FEATURE_NOT_SUPPORTED, STATEMENT_MODE_BROKEN);
+		server_close(server, STATEMENT_MODE_BROKEN);
 		return RELAY_DONE;
 	}
 	note_moments(client, server);

@@ -110,6 +110,7 @@ def test_statement_mode_refuses_transaction_blocks(pgweir, single, wait_until, a
         assert "transaction blocks not allowed in statement pooling mode" in fatal(client)["M"]
         assert ask(other, "SELECT 1") == "1"
     wait_until(lambda: not is_running(single, "BEGIN%"))
+    weir.wait_log(r"LOG S-\d+: \S+ closing because: transaction blocks not allowed in statement")
 
 
 def test_pool_mode_of_a_database_and_of_a_user(pgweir, single):
