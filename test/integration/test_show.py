@@ -537,3 +537,26 @@ def test_the_log_says_who_comes_and_goes(weir):
                   r"use SHOW HELP;$")
     weir.wait_log(r"\[\d+\] LOG process up: ")
     weir.wait_log(r"LOG C-\d+: pgbouncer/admin@\S+ closing because: client close request")
+
+
+def test_the_log_is_silent_about_what_it_is_told_not_to_tell(pgweir, single):
+    quiet = {"log_connections": 0, "log_disconnections": 0, "log_pooler_errors": 0, "log_stats": 0}
+    weir = pgweir(host=single, settings=dict(quiet, stats_period=1))
+    told = ("login attempt", "new connection to server", r"LOG C-\d+: .* closing because",
+            r"LOG S-\d+: .* closing because", "pooler error", "LOG stats: ")
+
+    def a_day_at_work():
+        with weir.connect() as client:
+            client.query("SELECT 1")
+        with pytest.raises(WireError):
+            weir.connect(database="nowhere")
+        weir.admin("RECONNECT")
+
+    a_day_at_work()
+    mark = weir.log_mark()
+    assert [words for words in told if re.search(words, weir.log())] == []
+    for name in quiet:
+        weir.admin("SET %s = 1" % name)
+    a_day_at_work()
+    for words in told:
+        weir.wait_log(words, since=mark)
