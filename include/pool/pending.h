@@ -88,6 +88,9 @@ void pending_push(struct pending *pending, enum pending_kind kind, enum pending_
 /* The oldest entry, NULL if nothing is owed. */
 struct pending_entry *pending_head(const struct pending *pending);
 
+/* A query of our own is what the server is at now. */
+bool pending_runs_ours(const struct pending *pending);
+
 /* The i-th entry from the oldest on, i < count. */
 struct pending_entry *pending_at(const struct pending *pending, uint32_t i);
 

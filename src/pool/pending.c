@@ -72,6 +72,13 @@ struct pending_entry *pending_head(const struct pending *pending)
 	return pending->count != 0 ? &pending->ring[pending->head] : NULL;
 }
 
+bool pending_runs_ours(const struct pending *pending)
+{
+	const struct pending_entry *head = pending_head(pending);
+
+	return head != NULL && head->kind == PENDING_QUERY && head->action == PENDING_DROP;
+}
+
 struct pending_entry pending_pop(struct pending *pending)
 {
 	struct pending_entry entry;

@@ -378,6 +378,10 @@ static void send_cancel(struct server *server)
 		server_close(server, "nothing to cancel any more");
 		return;
 	}
+	if (pending_runs_ours(&target->pending)) {
+		server_close(server, "nothing of the client's to cancel");
+		return;
+	}
 	writer_init(&writer, packet, sizeof(packet));
 	compose_cancel_request(&writer, target->pid, target->key, target->key_len);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);

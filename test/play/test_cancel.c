@@ -2,6 +2,7 @@
 /* Cancel requests: the right server, the right moment, nobody else. */
 #include <stdio.h>
 
+#include "link.h"
 #include "play.h"
 
 static struct link *client, *other, *server, *canceler, *carrier;
@@ -182,6 +183,106 @@ START_TEST(test_cancel_in_a_block_between_requests_comes_to_nothing)
 }
 END_TEST
 
+START_TEST(test_cancel_with_the_number_of_another_is_ignored)
+{
+	begin();
+	client->key[client->key_len - 1] ^= 1;
+	canceler = client_cancels(client);
+	hears(canceler, "EOF");
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+	client->key[client->key_len - 1] ^= 1;
+	canceler = client_cancels(client);
+	ck_assert_ptr_nonnull(carrier_on(PRIMARY));
+}
+END_TEST
+
+/*
+ * It would hit what makes the server fit its client, and the client would be lost: 0: what
+ * PostgreSQL reports goes along with the request, 1: what it does not report goes before it.
+ */
+START_TEST(test_cancel_does_not_hit_a_query_of_ours)
+{
+	play_begin(.plain = "pool_size=1");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	if (_i == 0) {
+		client = client_as("alice", "plain", "|application_name=one");
+	} else {
+		client = client_new();
+		says(client, "start{alice|plain|work_mem=5}");
+		says(server, "T D{5} C{SELECT 1} Z{I}");
+		heard(client);
+		says(other, "Q{select 9}"); /* which has not set it */
+		says(server, "T D{} C{SELECT 1} Z{I}");
+		says(server, "T D{9} C{SELECT 1} Z{I}");
+	}
+	heard(server);
+	says(client, "Q{select 1}");
+	ck_assert_str_ne(heard(server), "Q{select 1}");
+	canceler = client_cancels(client);
+	hears(canceler, "EOF");
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+	says(server, "C{SET} Z{I}");
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	/* What it really has running can be canceled. */
+	says(client, "Q{select 2}");
+	heard(server);
+	canceler = client_cancels(client);
+	ck_assert_ptr_nonnull(carrier_on(PRIMARY));
+}
+END_TEST
+
+START_TEST(test_cancel_ends_a_copy)
+{
+	begin();
+	says(server, "C{INSERT 0 1} Z{I}");
+	heard(client);
+	says(client, "Q{copy t from stdin}");
+	hears(server, "Q{copy t from stdin}");
+	says(server, "G");
+	says(client, "d{1}");
+	canceler = client_cancels(client);
+	carrier = carrier_on(PRIMARY);
+	ck_assert_ptr_nonnull(carrier);
+	says(server, "E{57014} Z{I}");
+	hears(client, "G E{57014} Z{I}");
+	says(client, "d{2} c");
+	leaves(carrier);
+	heard(server);
+	says(other, "Q{insert into t values (2)}");
+	hears(server, "Q{insert into t values (2)}");
+}
+END_TEST
+
+START_TEST(test_cancel_of_a_request_that_waits_to_be_sent_anew)
+{
+	begin();
+	says(other, "Q{select 1}");
+	host_hangs(PRIMARY);
+	host_hangs(REPLICA);
+	breaks(server_on(REPLICA));
+	hears(other, "");
+	canceler = client_cancels(other);
+	hears(canceler, "EOF");
+	hears(other, "E{57014} Z{I}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(server, "");
+}
+END_TEST
+
+START_TEST(test_cancel_between_the_requests_of_a_session_comes_to_nothing)
+{
+	play_begin(.global = "pool_mode = session");
+	client = client_in("plain");
+	says(client, "Q{select 1}");
+	says(server_on(PRIMARY), "T D{1} C{SELECT 1} Z{I}");
+	canceler = client_cancels(client);
+	hears(canceler, "EOF");
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("cancel");
@@ -197,5 +298,10 @@ int main(void)
 	tcase_add_test(plays, test_canceler_that_leaves_does_not_take_the_cancel_back);
 	tcase_add_test(plays, test_target_that_is_lost_frees_its_cancel);
 	tcase_add_test(plays, test_cancel_in_a_block_between_requests_comes_to_nothing);
+	tcase_add_test(plays, test_cancel_with_the_number_of_another_is_ignored);
+	tcase_add_loop_test(plays, test_cancel_does_not_hit_a_query_of_ours, 0, 2);
+	tcase_add_test(plays, test_cancel_ends_a_copy);
+	tcase_add_test(plays, test_cancel_of_a_request_that_waits_to_be_sent_anew);
+	tcase_add_test(plays, test_cancel_between_the_requests_of_a_session_comes_to_nothing);
 	return play_main();
 }
