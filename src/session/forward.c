@@ -198,7 +198,9 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		pending_push(&server->pending, PENDING_EXECUTE, PENDING_FORWARD,
 			     client->bound_read ? MARK_READ : MARK_NONE, NULL);
 		return forward_whole(client, len);
-	case MSG_FUNCTION_CALL:
+	case MSG_FUNCTION_CALL: /* ends a batch, as Query does */
+		client->in_batch = false;
+		server->batch++;
 		pending_push(&server->pending, PENDING_FUNCTION, PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	case MSG_SYNC:

@@ -24,8 +24,8 @@
  * "*5" behind one repeats it, "#5000" stands for that many bytes.
  *
  *	clients		Q{sql} P{name|sql} B{portal|statement|value} D{S|name} C{S|name} E{portal}
- *			S H X d{data} c f{why}; start{user|database|name=value}
- *	servers		1 2 3 n s I T t D{value|...} C{tag} Z{I} N{text} S{name|value} G H d{data} c
+ *			S H X d{data} c f{why} F{oid}; start{user|database|name=value}
+ *	servers		1 2 3 n s I V T t D{value|...} C{tag} Z{I} N{text} S{name|value} G H d{data} c
  *			E{sqlstate|text}, F{sqlstate|text} for FATAL, A{channel}
  *
  * What is heard has no texts of errors (link_error has the last one), "EOF" at its end if pgweir

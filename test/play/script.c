@@ -94,6 +94,15 @@ static void add_data(struct writer *writer, uint8_t type, const char *data)
 	writer_end(writer);
 }
 
+static void add_function_call(struct writer *writer, const char *oid)
+{
+	writer_begin(writer, MSG_FUNCTION_CALL);
+	writer_u32(writer, (uint32_t)atoi(oid));
+	for (int i = 0; i < 3; i++)
+		writer_u16(writer, 0); /* formats, arguments, format of the result */
+	writer_end(writer);
+}
+
 static void add_of_client(struct writer *writer, const struct word *word)
 {
 	const char *value = field(word, 2);
@@ -137,6 +146,9 @@ static void add_of_client(struct writer *writer, const struct word *word)
 		break;
 	case 'f':
 		compose_copy_fail(writer, field(word, 0));
+		break;
+	case 'F':
+		add_function_call(writer, field(word, 0));
 		break;
 	default:
 		ck_abort_msg("a client does not say %s", word->name);
@@ -182,6 +194,7 @@ static void add_of_server(struct writer *writer, const struct word *word)
 	case 's':
 	case 'I':
 	case 'c':
+	case 'V':
 		add_data(writer, (uint8_t)word->name[0], "");
 		break;
 	case 't':
@@ -319,6 +332,9 @@ static void describe_of_client(struct text *out, const struct message *message)
 		break;
 	case MSG_COPY_DATA:
 		describe_bytes(out, 'd', message->body, message->body_len);
+		break;
+	case MSG_FUNCTION_CALL:
+		text_printf(out, "F{%u}", be32_get(message->body));
 		break;
 	case MSG_COPY_FAIL:
 		text_printf(out, "f{%s}", (const char *)message->body);

@@ -325,6 +325,103 @@ START_TEST(test_notices_and_notifications_go_through)
 }
 END_TEST
 
+/* ---- FunctionCall ---- */
+
+static const char *const bases[] = { "app", "plain" };
+
+START_TEST(test_function_call_is_a_request)
+{
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	other = client_in(bases[_i]);
+	says(client, "F{7}");
+	server = server_on(PRIMARY); /* nobody knows what it does */
+	hears(server, "F{7}");
+	says(other, "F{8} F{9}");
+	hears(server, "");
+	says(server, "V Z{I}");
+	hears(client, "V Z{I}");
+	/* Of two, the first fails. */
+	hears(server, "F{8} F{9}");
+	says(server, "E{42883} Z{I} V Z{I}");
+	hears(other, "E{42883} Z{I} V Z{I}");
+	says(client, "Q{delete from t}");
+	hears(server, "Q{delete from t}");
+}
+END_TEST
+
+START_TEST(test_function_call_in_a_block)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in(bases[_i]);
+	says(client, "Q{begin} F{7} Q{select 1}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin} F{7} Q{select 1}");
+	says(server, "C{BEGIN} Z{T} E{42883} Z{E} E{25P02} Z{E}");
+	hears(client, "C{BEGIN} Z{T} E{42883} Z{E} E{25P02} Z{E}");
+	says(client, "F{8}");
+	hears(server, "F{8}");
+	says(server, "E{25P02} Z{E}");
+	hears(client, "E{25P02} Z{E}");
+	says(client, "Q{rollback}");
+	says(server, "C{ROLLBACK} Z{I}");
+	hears(client, "C{ROLLBACK} Z{I}");
+}
+END_TEST
+
+/* It ends a batch, as Query does: its ReadyForQuery is all that comes. */
+START_TEST(test_function_call_ends_a_batch)
+{
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	other = client_in(bases[_i]);
+	says(client, "P{|delete from t} B{|} E F{7}");
+	server = server_on(PRIMARY);
+	hears(server, "P{|delete from t} B{|} E F{7}");
+	says(server, "1 2 C{DELETE 1} V Z{I}");
+	hears(client, "1 2 C{DELETE 1} V Z{I}");
+	says(other, "Q{delete from o}");
+	hears(server, "Q{delete from o}");
+}
+END_TEST
+
+/* After an error the server skips it like all else up to Sync. */
+START_TEST(test_function_call_behind_an_error_is_skipped)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in(bases[_i]);
+	says(client, "P{|delete from t} B{|} E F{7} S");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "E{42601}");
+	hears(client, "E{42601}");
+	says(server, "Z{I}");
+	hears(client, "Z{I}");
+	says(client, "Q{delete from o}");
+	hears(server_on(PRIMARY), "Q{delete from o}");
+}
+END_TEST
+
+START_TEST(test_lost_function_call_is_an_error)
+{
+	struct link *client;
+
+	play_begin();
+	client = client_in(bases[_i]);
+	says(client, "F{7}");
+	breaks(server_on(PRIMARY));
+	hears(client, _i == 0 ? "E{08007} Z{I}" : "E{08006} Z{I}");
+}
+END_TEST
+
 /* ---- those who break the protocol ---- */
 
 static void server_talks_nonsense(const char *bytes, size_t n)
@@ -433,5 +530,10 @@ int main(void)
 	tcase_add_test(plays, test_server_with_a_broken_ready_is_closed);
 	tcase_add_test(plays, test_server_that_talks_while_idle_is_closed);
 	tcase_add_test(plays, test_client_that_breaks_the_protocol_is_told);
+	tcase_add_loop_test(plays, test_function_call_is_a_request, 0, 2);
+	tcase_add_loop_test(plays, test_function_call_in_a_block, 0, 2);
+	tcase_add_loop_test(plays, test_function_call_ends_a_batch, 0, 2);
+	tcase_add_loop_test(plays, test_function_call_behind_an_error_is_skipped, 0, 2);
+	tcase_add_loop_test(plays, test_lost_function_call_is_an_error, 0, 2);
 	return play_main();
 }
