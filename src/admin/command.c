@@ -166,6 +166,9 @@ static void simplify(struct tokens *tokens)
 		    is_sign(&tokens->token[tokens->count - 2], '('))
 			tokens->count -= 2;
 	}
+	if (is_keyword(&tokens->token[0], "show", 4) && tokens->count == 2 &&
+	    tokens->token[1].kind == TOKEN_NAME)
+		tokens->token[1].kind = TOKEN_WORD;
 	if (is_keyword(&tokens->token[0], "set", 3) && tokens->count > 2 &&
 	    tokens->token[2].kind != TOKEN_SIGN &&
 	    (is_keyword(&tokens->token[1], "session", 7) ||

@@ -69,7 +69,7 @@ def test_help_is_a_notice(weir):
 
 
 @pytest.mark.parametrize("sql", [
-    "show version", "SHOW VERSION;", "  Show\n version ;", "SELECT version", "select version()",
+    "show version", "SHOW VERSION;", "  Show\n version ;", "SELECT version", "select version()", 'SHOW "version"',
     "/* hello */ SHOW VERSION -- bye"])
 def test_commands_are_read_generously(weir, sql):
     with console(weir) as session:
