@@ -21,6 +21,7 @@ static const struct {
 	{ "SHOW POOLS", "SHOW POOLS", "", "" },
 	{ "show\tpools ; ;", "SHOW POOLS", "", "" },
 	{ "SELECT pools", "SHOW POOLS", "", "" },
+	{ "SHOW \"pools\"", "SHOW POOLS", "", "" },
 	{ "SELECT version()", "SHOW VERSION", "", "" },
 	{ "/* a */ SHOW -- b\n STATS", "SHOW STATS", "", "" },
 	{ "SHOW TRANSACTION ISOLATION LEVEL", "SHOW TRANSACTION ISOLATION LEVEL", "", "" },
@@ -61,7 +62,7 @@ END_TEST
 static const char *const bad[] = {
 	"SHOW",		  "POOLS",
 	"SHOW POOL",	  "SHOW POOLSX",
-	"SHOW \"POOLS\"", "SHOW POOLS x",
+	"\"SHOW\" POOLS", "SHOW POOLS x",
 	"PAUSE a b",	  "PAUSE a; PAUSE",
 	"PAUSE 'a",	  "PAUSE \"a",
 	"PAUSE \"\"",	  "PAUSE =",
