@@ -124,7 +124,8 @@ static enum step forward_query(struct client *client, uint32_t len)
 	if (len <= (uint32_t)client_pool(client)->settings.route_buffer &&
 	    !forward_is_whole(client, len))
 		return STEP_WAIT;
-	names_expect(client->names, NULL);
+	if (!pending_owes_client(&server->pending)) /* else one under way is still to be done */
+		names_expect(client->names, NULL);
 	step = statements_answer(client, len, &answered);
 	if (step != STEP_NEXT || answered)
 		return step;

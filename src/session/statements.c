@@ -580,7 +580,8 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 	client->parsed_read = state_note_text(client, parse.query, parse.query_len);
 	if (client->block == BLOCK_OPEN)
 		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
-	names_expect(client->names, NULL);
+	if (!pending_owes_client(&server->pending))
+		names_expect(client->names, NULL);
 	if (tracks_names(client))
 		statement = keep_unnamed(client, message.body + 1, message.body_len - 1, &parse);
 	server->unnamed_batch = server->batch;

@@ -701,3 +701,15 @@ def test_errors_about_statements_name_the_routine_that_drivers_go_by(pgweir, sin
             assert (error.sqlstate, error["R"]) == ("0A000", "RevalidateCachedQuery")
         error = one.request(bind("", "nobody"), execute(), sync()).error
         assert (error.sqlstate, error["R"]) == ("26000", "FetchPreparedStatement")
+
+
+@pytest.mark.parametrize("behind", ["SELECT 1", "DEALLOCATE b"])
+def test_a_name_that_was_deallocated_is_gone_whatever_was_sent_behind(pgweir, single, behind):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        client.request(wire.parse("b", "SELECT 1"), wire.sync())
+        client.send(wire.parse("", "DEALLOCATE b"), wire.bind(), wire.execute(), wire.sync(),
+                    wire.query(behind), wire.parse("b", "SELECT 2"), wire.sync())
+        assert wire.Result(client.recv_until("Z")).tags == ["DEALLOCATE"]
+        assert len(wire.Result(client.recv_until("Z")).errors) == (behind != "SELECT 1")
+        assert not wire.Result(client.recv_until("Z")).errors
