@@ -490,9 +490,15 @@ void request_replace(struct holder *holder)
 void request_finished(struct client *client)
 {
 	if (client->state != CLIENT_ACTIVE ||
-	    (client_server(client)->left != 0 && state_settle(client)) ||
-	    request_holds_server(client))
+	    (client_server(client)->left != 0 && state_settle(client)))
 		return;
+	if (request_holds_server(client)) {
+		/* It waited for another server, and belongs to the block that has begun. */
+		if (stream_available(&client->stream) != 0 &&
+		    pending_is_empty(&client_server(client)->pending))
+			client_resume(client);
+		return;
+	}
 	if (!keeps_session(client)) {
 		give_back(client);
 	} else if (client_server(client)->close_needed) {

@@ -197,3 +197,15 @@ def test_pipelines_in_session_pooling_are_answered_as_by_postgres(pgweir, single
     weir = pgweir(host=single, settings={"pool_mode": "session"})
     for seed in range(600_000, 600_005):
         run_seed(weir, single, seed)
+
+
+@pytest.mark.parametrize("behind, tag", [("BEGIN", "BEGIN"), ("SELECT 1", "SELECT 1")])
+def test_what_waited_behind_a_begin_of_the_extended_protocol_is_taken(pgweir, cluster, behind, tag):
+    """For another server, as it seemed before the answer came."""
+    weir = pgweir(cluster=cluster, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        for _ in range(3):
+            client.send(wire.parse("", "BEGIN") + wire.bind() + wire.execute() + wire.sync(), wire.query(behind),
+                        wire.query("ROLLBACK"))
+            told = [wire.Result(client.recv_until("Z")) for _ in range(3)]
+            assert [result.tags for result in told] == [["BEGIN"], [tag], ["ROLLBACK"]]
