@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Transaction blocks: those that no server has, and those that one has. */
+#include <string.h>
+
 #include "play.h"
 
 static struct link *client, *server;
@@ -244,6 +246,116 @@ START_TEST(test_statement_pooling_refuses_blocks_without_a_cluster)
 }
 END_TEST
 
+/* A request that leaves a transaction open, and what the server says to it. */
+static const struct {
+	const char *request;
+	const char *answer;
+} openings[] = {
+	{ "Q{begin}", "C{BEGIN} Z{T}" },
+	{ "P{|begin} B{|} E S", "1 2 C{BEGIN} Z{T}" },
+	{ "Q{insert into t values (1); begin}", "C{INSERT 0 1} C{BEGIN} Z{T}" },
+	{ "Q{begin; select 1/0}", "C{BEGIN} E{22012} Z{E}" },
+	{ "P{|begin} B{|} E P{|select 1/0} B{|} E S", "1 2 C{BEGIN} 1 2 E{22012} Z{E}" },
+	{ "Q{commit and chain}", "C{COMMIT} Z{T}" },
+};
+
+#define OPENINGS (int)(sizeof(openings) / sizeof(openings[0]))
+
+/* Both sides of it are closed, and nobody else is touched. */
+START_TEST(test_statement_pooling_ends_who_opens_a_transaction)
+{
+	const char *database = _i < OPENINGS ? "app" : "plain";
+	struct link *other, *busy;
+
+	play_begin(.global = "pool_mode = statement", .database = "pool_size=2",
+		   .plain = "pool_size=2");
+	other = client_in(database);
+	says(other, "Q{insert into o values (1)}");
+	busy = server_on(PRIMARY);
+	hears(busy, "Q{insert into o values (1)}");
+	client = client_in(database);
+	says(client, openings[_i % OPENINGS].request);
+	server = server_on(PRIMARY);
+	ck_assert_ptr_ne(server, busy);
+	ck_assert_str_ne(heard(server), "");
+	says(server, openings[_i % OPENINGS].answer);
+	ck_assert_ptr_nonnull(strstr(heard(client), "F{0A000} EOF"));
+	ck_assert_str_eq(link_error(client),
+			 "transaction blocks not allowed in statement pooling mode");
+	ck_assert(!link_is_open(server));
+	says(busy, "C{INSERT 0 1} Z{I}");
+	hears(other, "C{INSERT 0 1} Z{I}");
+	says(other, "Q{insert into o values (2)}");
+	hears(busy, "Q{insert into o values (2)}");
+}
+END_TEST
+
+/* The transaction of a request ends with it, whatever is in it. */
+START_TEST(test_statement_pooling_takes_blocks_that_end_in_their_request)
+{
+	struct link *other;
+
+	play_begin(.global = "pool_mode = statement", .plain = "pool_size=1");
+	client = client_in("plain");
+	other = client_in("plain");
+	says(client, "Q{begin; select 1; commit}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "C{BEGIN} T D{1} C{SELECT 1} C{COMMIT} Z{I}");
+	hears(client, "C{BEGIN} T D{1} C{SELECT 1} C{COMMIT} Z{I}");
+	says(client, "P{|select 1} B{|} E H");
+	hears(server, "P{|select 1} B{|} E H");
+	says(server, "1 2 D{1} C{SELECT 1}");
+	hears(client, "1 2 D{1} C{SELECT 1}");
+	says(other, "Q{select 9}");
+	hears(server, ""); /* until Sync */
+	says(client, "P{|select 2} B{|} E S");
+	says(server, "1 2 D{2} C{SELECT 1} Z{I}");
+	hears(client, "1 2 D{2} C{SELECT 1} Z{I}");
+	hears(server, "P{|select 2} B{|} E S Q{select 9}");
+}
+END_TEST
+
+START_TEST(test_statement_pooling_answers_what_was_asked_before_a_block)
+{
+	play_begin(.global = "pool_mode = statement", .plain = "pool_size=1");
+	client = client_in("plain");
+	says(client, "Q{select 1} Q{begin} Q{select 2}");
+	server = server_on(PRIMARY);
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	says(server, "C{BEGIN} Z{T}");
+	ck_assert_ptr_nonnull(strstr(heard(client), "F{0A000} EOF"));
+	ck_assert(!link_is_open(server));
+}
+END_TEST
+
+START_TEST(test_statement_pooling_has_prepared_statements)
+{
+	struct link *other, *second;
+
+	play_begin(.global = "pool_mode = statement", .plain = "pool_size=2");
+	client = client_in("plain");
+	other = client_in("plain");
+	says(client, "P{a|select 1} S");
+	server = server_on(PRIMARY);
+	ck_assert_str_ne(heard(server), "");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(other, "Q{select 9}");
+	hears(server, "Q{select 9}");
+	says(client, "B{|a} E S B{|a} E S");
+	second = server_on(PRIMARY); /* has to learn it first */
+	ck_assert_ptr_ne(second, server);
+	hears(second, "P{PGWEIR_1|select 1} B{|PGWEIR_1} E S");
+	says(second, "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+	hears(second, "B{|PGWEIR_1} E S");
+	says(second, "2 D{2} C{SELECT 1} Z{I}");
+	hears(client, "2 D{2} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("block");
@@ -264,5 +376,10 @@ int main(void)
 	tcase_add_test(plays, test_lazy_begin_can_be_switched_off);
 	tcase_add_test(plays, test_statement_pooling_refuses_blocks);
 	tcase_add_test(plays, test_statement_pooling_refuses_blocks_without_a_cluster);
+	tcase_add_loop_test(plays, test_statement_pooling_ends_who_opens_a_transaction, 0,
+			    2 * OPENINGS);
+	tcase_add_test(plays, test_statement_pooling_takes_blocks_that_end_in_their_request);
+	tcase_add_test(plays, test_statement_pooling_answers_what_was_asked_before_a_block);
+	tcase_add_test(plays, test_statement_pooling_has_prepared_statements);
 	return play_main();
 }
