@@ -421,6 +421,26 @@ def test_login_notify_message(pgweir, single):
         assert [notice["M"] for notice in client.notices] == ["be kind"]
 
 
+def test_login_notify_message_of_any_text(pgweir, single, workdir):
+    """Two lines, more than a packet's worth, and what is not ASCII."""
+    path = os.path.join(workdir, "message")
+
+    def write(text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+
+    write("-")
+    weir = pgweir(host=single, settings={"login_notify_message": "${file:%s}" % path})
+    for text in ("two\nlines", "x" * 6000, "Grüße, 世界 \U0001f418", "it's \\ \"quoted\""):
+        write(text)
+        weir.admin("RELOAD")
+        with weir.connect() as client:
+            assert [notice["M"] for notice in client.notices] == [text]
+            assert [notice["S"] for notice in client.notices] == ["NOTICE"]
+            assert client.value("SELECT 1") == "1"
+
+
 def test_clients_over_the_unix_socket(pgweir, single):
     weir = pgweir(host=single, settings={"auth_type": "scram-sha-256"})
     with weir.connect(host=weir.dir, password="app-secret") as client:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from harness.wire import query
+from harness.wire import WireError, query
 
 pytestmark = pytest.mark.majors
 
@@ -154,6 +154,20 @@ def test_application_name_add_host(pgweir, single):
             os.getpid(), socket.gethostname(), weir.port)
 
 
+def test_application_name_add_host_with_ipv6_and_long_names(pgweir, single):
+    """PostgreSQL keeps 63 bytes of it; a name set later is the client's own."""
+    weir = pgweir(host=single, settings={"application_name_add_host": 1, "default_pool_size": 1,
+                                         "listen_addr": "127.0.0.1,::1"})
+    with weir.connect(host="::1") as client, \
+            weir.connect(params={"application_name": "n" * 100}) as long:
+        assert show(client, "application_name").startswith("app - [::1]:")
+        for _ in range(2):
+            assert show(long, "application_name").startswith("n" * 60)
+            assert len(show(long, "application_name")) == 63
+            client.query("SET application_name = 'later'")
+            assert show(client, "application_name") == "later"
+
+
 def test_settings_of_a_database_entry(pgweir, single):
     entry = {"host": "127.0.0.1", "port": single.port, "timezone": "Asia/Kathmandu",
              "datestyle": "German", "client_encoding": "LATIN1"}
@@ -171,6 +185,21 @@ def test_track_extra_parameters(pgweir, single):
         one.query("SET IntervalStyle = 'iso_8601'")
         assert show(two, "IntervalStyle") == "postgres"
         assert show(one, "IntervalStyle") == "iso_8601"
+
+
+def test_track_extra_parameters_of_any_case_and_unreported(pgweir, single):
+    """What PostgreSQL does not report cannot be followed, and leaks all the same to nobody."""
+    weir = pgweir(host=single, settings={"default_pool_size": 1,
+                                         "track_extra_parameters": "INTERVALstyle,Work_Mem"})
+    with weir.connect(params={"work_mem": "5MB"}) as one, weir.connect() as two:
+        one.query("SET intervalstyle = 'iso_8601'")
+        for _ in range(2):
+            assert (show(two, "IntervalStyle"), show(two, "work_mem")) == ("postgres", "4MB")
+            assert (show(one, "IntervalStyle"), show(one, "work_mem")) == ("iso_8601", "5MB")
+        two.query("SET work_mem = '9MB'")
+        assert show(one, "work_mem") == "5MB"
+    with pytest.raises(WireError):
+        weir.admin("SET track_extra_parameters = 'DateStyle'")
 
 
 def test_the_role_of_a_host_never_leaks(pgweir, cluster, wait_until):

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Clients that vanish, at all moments. */
+/* How clients are greeted, and that they may vanish at all moments. */
+#include <stdio.h>
+#include <string.h>
+
+#include "link.h"
 #include "play.h"
 
 static struct link *client, *other, *server;
@@ -278,6 +282,51 @@ START_TEST(test_client_vanishes_in_its_startup_packet)
 }
 END_TEST
 
+/* ---- the greeting ---- */
+
+START_TEST(test_message_at_the_login_comes_before_it_is_over)
+{
+	play_begin(.global = "login_notify_message = be kind");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	ck_assert_ptr_nonnull(strstr(heard(client), " K N{00000} Z{I}"));
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+/* With its address behind it a name stays whole enough to be told, and what is set later is. */
+START_TEST(test_address_of_the_client_is_part_of_its_name)
+{
+	const char *name = _i == 0 ? "" : _i == 1 ? "|application_name=x" : "|application_name=";
+	char script[256];
+
+	play_begin(.global = "application_name_add_host = 1");
+	client = client_as("alice", "plain", name);
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	snprintf(script, sizeof(script), "Q{SET application_name='%s - 10.1.0.1:%d';} Q{select 1}",
+		 _i == 0   ? "app"
+		 : _i == 1 ? "x"
+			   : "",
+		 40000 + client->number);
+	hears(server, script);
+	says(server, "C{SET} Z{I} T D{1} C{SELECT 1} Z{I}");
+	says(client, "Q{set application_name = 'y'}");
+	hears(server, "Q{set application_name = 'y'}");
+	says(server, "S{application_name|y} C{SET} Z{I}");
+	heard(client);
+	other = client_in("plain");
+	says(other, "Q{select 2}");
+	heard(server);
+	says(server, "C{SET} Z{I} T D{2} C{SELECT 1} Z{I}");
+	says(client, "Q{select 3}");
+	hears(server, "Q{SET application_name='y';} Q{select 3}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("client");
@@ -300,5 +349,7 @@ int main(void)
 	tcase_add_test(plays, test_client_vanishes_in_a_batch);
 	tcase_add_test(plays, test_client_vanishes_before_its_greeting);
 	tcase_add_test(plays, test_client_vanishes_in_its_startup_packet);
+	tcase_add_test(plays, test_message_at_the_login_comes_before_it_is_over);
+	tcase_add_loop_test(plays, test_address_of_the_client_is_part_of_its_name, 0, 3);
 	return play_main();
 }

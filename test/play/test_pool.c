@@ -93,6 +93,66 @@ START_TEST(test_reads_go_on_while_writes_are_held)
 }
 END_TEST
 
+START_TEST(test_client_that_waits_is_told_once_a_wait)
+{
+	struct link *waiting, *brief;
+
+	play_begin(.global = "query_wait_notify = 3", .plain = "pool_size=1");
+	client = client_in("plain");
+	waiting = client_in("plain");
+	for (int i = 0; i < 2; i++) {
+		says(client, "Q{select 1}");
+		server = server_on(PRIMARY);
+		says(waiting, i == 0 ? "Q{select 2}" : "P{|select 2} B{|} E S");
+		pass(3 * SEC - MSEC);
+		hears(waiting, "");
+		pass(MSEC);
+		hears(waiting, "N{00000}");
+		pass(20 * SEC);
+		hears(waiting, "");
+		says(server, "T D{1} C{SELECT 1} Z{I}");
+		hears(client, "T D{1} C{SELECT 1} Z{I}");
+		says(server, i == 0 ? "T D{2} C{SELECT 1} Z{I}" : "1 2 D{2} C{SELECT 1} Z{I}");
+		hears(waiting, i == 0 ? "T D{2} C{SELECT 1} Z{I}" : "1 2 D{2} C{SELECT 1} Z{I}");
+	}
+	/* Who is served in time hears nothing, then or later. */
+	says(client, "Q{select 1}");
+	brief = client_in("plain");
+	says(brief, "Q{select 3}");
+	pass(2 * SEC);
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	pass(20 * SEC);
+	hears(brief, "");
+	hears(waiting, "");
+}
+END_TEST
+
+START_TEST(test_client_that_waits_is_not_told_before_its_greeting)
+{
+	play_begin(.global = "query_wait_notify = 3");
+	host_hangs(PRIMARY);
+	client = client_new();
+	says(client, "start{alice|plain}");
+	pass(10 * SEC);
+	hears(client, "");
+	host_accepts(PRIMARY);
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+	ck_assert_ptr_null(strstr(heard(client), "N{"));
+}
+END_TEST
+
+START_TEST(test_clients_that_wait_need_not_be_told)
+{
+	play_begin(.global = "query_wait_notify = 0", .plain = "pool_size=1");
+	client = client_in("plain");
+	says(client, "Q{select 1}");
+	client = client_in("plain");
+	says(client, "Q{select 2}");
+	pass(60 * SEC);
+	hears(client, "");
+}
+END_TEST
+
 START_TEST(test_query_wait_timeout_closes_the_client)
 {
 	struct link *waiting;
@@ -506,6 +566,9 @@ int main(void)
 	tcase_add_test(plays, test_client_that_just_gave_back_waits_behind_others);
 	tcase_add_test(plays, test_pool_grows_to_its_size);
 	tcase_add_test(plays, test_reads_go_on_while_writes_are_held);
+	tcase_add_test(plays, test_client_that_waits_is_told_once_a_wait);
+	tcase_add_test(plays, test_client_that_waits_is_not_told_before_its_greeting);
+	tcase_add_test(plays, test_clients_that_wait_need_not_be_told);
 	tcase_add_test(plays, test_query_wait_timeout_closes_the_client);
 	tcase_add_test(plays, test_write_that_waits_for_a_primary_is_told_why);
 	tcase_add_test(plays, test_idle_transaction_timeout);
