@@ -36,6 +36,7 @@ struct reader {
 	struct config_error *error;
 	bool failed;
 	bool may_include;
+	bool has_main; /* a [pgweir] or [pgbouncer] was there */
 	struct input inputs[INCLUDE_DEPTH + 1];
 	int depth; /* inputs open */
 
@@ -151,6 +152,8 @@ static bool check_section(struct reader *reader, const char *p)
 			      "unknown section [%.*s]; there are [pgweir] (or [pgbouncer]), "
 			      "[clusters], [databases], [users], [peers]",
 			      len < 100 ? (int)len : 100, name);
+	if (find_section(name, len) == SECTION_PGWEIR)
+		reader->has_main = true;
 	if (len == strlen("pgbouncer") && strncmp(name, "pgbouncer", len) == 0)
 		source_add(reader->source, current(reader)->name, current(reader)->line,
 			   SECTION_RESET, "", "");
@@ -340,7 +343,11 @@ bool reader_read_file(struct config_source *source, const char *path, struct con
 		return false;
 	}
 	push_input(&reader, file, path);
-	return run(&reader);
+	if (!run(&reader))
+		return false;
+	if (!reader.has_main)
+		config_error_set(error, path, 0, "section [pgweir] (or [pgbouncer]) is missing");
+	return reader.has_main;
 }
 
 bool reader_read_text(struct config_source *source, const char *text, size_t len,

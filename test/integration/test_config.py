@@ -114,6 +114,20 @@ def test_a_reload_that_fails_changes_nothing(weir, settings, databases, expected
     assert weir.connect().value("SELECT 1") == "1"
 
 
+@pytest.mark.parametrize("text", ["", "# half of a file\n[databases]\napp = host=127.0.0.1\n"])
+def test_a_file_without_the_main_section_is_no_configuration(weir, text):
+    """One that was cut off while it was written, or another one, must not close all databases."""
+    before = config(weir)
+    with open(weir.ini, "w") as file:
+        file.write(text)
+    with pytest.raises(wire.WireError) as refused:
+        weir.admin("RELOAD")
+    assert refused.value.sqlstate == "F0000"
+    assert "section [pgweir] (or [pgbouncer]) is missing" in refused.value["M"]
+    assert config(weir) == before
+    assert weir.connect().value("SELECT 1") == "1"
+
+
 def test_conffile_names_the_file_of_the_next_reload(weir):
     other = os.path.join(weir.dir, "other.ini")
     with open(weir.ini) as old, open(other, "w") as new:
