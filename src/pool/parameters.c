@@ -460,8 +460,8 @@ static void change_tracked(struct changes *changes, int i, const char *value, co
 	} else if (current != NULL && i != PARAMETER_APPLICATION_NAME &&
 		   strcasecmp(value, current) == 0) {
 		return;
-	} else if (strcmp(names[i], "search_path") == 0 || !is_ascii(value)) {
-		/* A list: quoting it whole would make one name of it. */
+	} else if (i >= FIXED || strcmp(names[i], "search_path") == 0 || !is_ascii(value)) {
+		/* A list, or who knows what: quoting one whole would make one name of it. */
 		configure(changes, names[i], value);
 		end_configuring(changes);
 	} else {

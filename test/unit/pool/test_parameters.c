@@ -126,6 +126,14 @@ START_TEST(test_search_path_stays_a_list)
 }
 END_TEST
 
+/* Nobody knows which of them are lists. */
+START_TEST(test_what_is_tracked_beside_them_stays_a_list)
+{
+	want("other", "a, \"b c\"");
+	ck_assert_str_eq(difference(), "SELECT pg_catalog.set_config('other','a, \"b c\"',false);");
+}
+END_TEST
+
 START_TEST(test_what_nobody_wants_is_reset)
 {
 	want("TimeZone", "UTC");
@@ -292,6 +300,7 @@ int main(void)
 	tcase_add_test(core, test_case_counts_in_application_names_only);
 	tcase_add_test(core, test_quotes_and_backslashes_are_safe);
 	tcase_add_test(core, test_search_path_stays_a_list);
+	tcase_add_test(core, test_what_is_tracked_beside_them_stays_a_list);
 	tcase_add_test(core, test_what_nobody_wants_is_reset);
 	tcase_add_test(core, test_equal_sets_are_the_same);
 	tcase_add_test(core, test_other_names_are_set_and_reset_with_set_config);
