@@ -289,13 +289,17 @@ static void parse_duplicate(struct client *client, struct name_entry *entry,
 
 /*
  * Whether PostgreSQL would certainly say ParseComplete to what it has.  Not in a transaction that
- * failed, and what runs before may make it fail, or deallocate.
+ * failed, and what comes before may make it fail (also one whose BEGIN is under way), or
+ * deallocate.
  */
-static bool may_make_up(const struct server *server)
+static bool may_make_up(const struct client *client)
 {
+	const struct server *server = client_server(client);
+
 	if (!pending_owes_requests(&server->pending))
 		return server->transaction != 'E';
-	return server->pending.runs == 0 && server->transaction == 'I';
+	return server->pending.runs == 0 && server->transaction == 'I' &&
+	       client->block != BLOCK_OPEN;
 }
 
 /* Why a client may have no more statements, NULL if it may. */
@@ -331,14 +335,14 @@ static enum step parse_new(struct client *client, const struct parse_message *pa
 	prepared = prepared_set_find(&server->prepared, statement, server->batch);
 	if (prepared == PREPARED_UNSURE ||
 	    (prepared == PREPARED_READY && pending_owes_requests(&server->pending) &&
-	     !may_make_up(server))) {
+	     !may_make_up(client))) {
 		statement_unref(statement);
 		return settle(client) == STEP_NEXT ? parse_new(client, parse, message, body_at)
 						   : STEP_WAIT;
 	}
 	entry = names_add(client->names, parse->name, statement, server->batch);
 	statement_unref(statement);
-	if (prepared == PREPARED_READY && may_make_up(server))
+	if (prepared == PREPARED_READY && may_make_up(client))
 		push(client, PENDING_PARSE, PENDING_MAKE_UP, MARK_NONE, name_ref(entry));
 	else
 		parse_on_server(client, entry, PENDING_FORWARD);

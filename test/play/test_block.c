@@ -62,6 +62,26 @@ START_TEST(test_begin_goes_out_before_a_batch)
 }
 END_TEST
 
+START_TEST(test_nothing_is_made_up_behind_a_batch_that_may_fail_the_block)
+{
+	begin();
+	says(client, "P{a|select 1} S");
+	server = server_on(REPLICA);
+	hears(server, "P{PGWEIR_1|select 1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{begin read only}");
+	hears(client, "C{BEGIN} Z{T}");
+	says(client, "P{|selec} S P{b|select 1} S");
+	hears(server, "Q{begin read only} P{|selec} S");
+	says(server, "C{BEGIN} Z{T} E{42601} Z{E}");
+	hears(client, "E{42601} Z{E}");
+	hears(server, "C{S|PGWEIR_1} P{PGWEIR_1|select 1} S");
+	says(server, "3 E{25P02} Z{E}");
+	hears(client, "E{25P02} Z{E}");
+}
+END_TEST
+
 START_TEST(test_begin_by_the_extended_protocol_goes_out_at_once)
 {
 	begin();
@@ -363,6 +383,7 @@ int main(void)
 	tcase_add_test(plays, test_begin_holds_no_server);
 	tcase_add_test(plays, test_begin_goes_out_with_the_first_statement);
 	tcase_add_test(plays, test_begin_goes_out_before_a_batch);
+	tcase_add_test(plays, test_nothing_is_made_up_behind_a_batch_that_may_fail_the_block);
 	tcase_add_test(plays, test_begin_by_the_extended_protocol_goes_out_at_once);
 	tcase_add_test(plays, test_error_of_the_deferred_begin_is_told);
 	tcase_add_test(plays, test_read_only_block_goes_to_a_replica);
