@@ -44,6 +44,9 @@ void replies_deallocated_all(struct client *client, struct server *server);
 /* A simple query ran: there is no unnamed statement any more. */
 void replies_forget_unnamed(struct client *client, struct server *server);
 
+/* A simple query was answered by us: the same, but what the server has it still has. */
+void replies_lose_unnamed(struct client *client);
+
 /* What an error, the answer to this entry, says of the statement on the server. */
 void replies_note_error(struct server *server, struct pending_entry *entry,
 			const struct message *message);

@@ -22,6 +22,7 @@
 #include "session/client.h"
 #include "session/measure.h"
 #include "session/names.h"
+#include "session/replies.h"
 #include "session/statements.h"
 
 #define ENDS_BLOCK (VERDICT_COMMIT | VERDICT_ROLLBACK)
@@ -400,6 +401,8 @@ void block_answer(struct client *client, const struct request *request)
 	struct directive directive;
 
 	measure_begin(client);
+	if (request->simple)
+		replies_lose_unnamed(client);
 	if (database_is_split(client->database) && read_own(request, &directive))
 		answer_own(client, request, &directive);
 	else if (client->block == BLOCK_DEFERRED)

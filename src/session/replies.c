@@ -47,6 +47,16 @@ void replies_forget_unnamed(struct client *client, struct server *server)
 	set_unnamed(client, server, NULL);
 }
 
+void replies_lose_unnamed(struct client *client)
+{
+	struct server *server = client_server(client);
+
+	statement_unref(client->unnamed);
+	client->unnamed = NULL;
+	if (server != NULL)
+		server->unnamed_lease = 0;
+}
+
 static void name_done(struct client *client, struct server *server,
 		      const struct pending_entry *entry)
 {

@@ -488,7 +488,8 @@ enum step statements_answer(struct client *client, uint32_t len, bool *answered)
 	client_send(client, packet, (uint32_t)writer.len);
 	stream_skip(&client->stream, len);
 	client->in_batch = false;
-	replies_forget_unnamed(client, client_server(client));
+	client_server(client)->batch++;
+	replies_lose_unnamed(client);
 	request_forget_kept(client);
 	measure_end(client, client->block == BLOCK_NONE);
 	if (client->block == BLOCK_NONE)

@@ -82,6 +82,42 @@ START_TEST(test_nothing_is_made_up_behind_a_batch_that_may_fail_the_block)
 }
 END_TEST
 
+START_TEST(test_answer_of_ours_drops_the_unnamed_statement)
+{
+	begin();
+	says(client, "P{|select 1} S");
+	server = server_on(REPLICA);
+	hears(server, "P{|select 1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{begin} Q{commit}");
+	hears(client, "C{BEGIN} Z{T} C{COMMIT} Z{I}");
+	says(client, "B{||} E S");
+	server = server_asked();
+	hears(server, "C{S|} B{||} E S");
+	says(server, "3 E{26000} Z{I}");
+	hears(client, "E{26000} Z{I}");
+}
+END_TEST
+
+START_TEST(test_answer_of_ours_drops_the_unnamed_statement_of_the_server_it_keeps)
+{
+	play_begin(.database = "pool_mode=session");
+	client = client_in("app");
+	says(client, "P{|select 1} S");
+	server = server_asked();
+	hears(server, "P{|select 1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "Q{show pgweir.route}");
+	hears(client, "T D{default} C{SHOW} Z{I}");
+	says(client, "B{||} E S");
+	hears(server, "C{S|} B{||} E S");
+	says(server, "3 E{26000} Z{I}");
+	hears(client, "E{26000} Z{I}");
+}
+END_TEST
+
 START_TEST(test_begin_by_the_extended_protocol_goes_out_at_once)
 {
 	begin();
@@ -384,6 +420,9 @@ int main(void)
 	tcase_add_test(plays, test_begin_goes_out_with_the_first_statement);
 	tcase_add_test(plays, test_begin_goes_out_before_a_batch);
 	tcase_add_test(plays, test_nothing_is_made_up_behind_a_batch_that_may_fail_the_block);
+	tcase_add_test(plays, test_answer_of_ours_drops_the_unnamed_statement);
+	tcase_add_test(plays,
+		       test_answer_of_ours_drops_the_unnamed_statement_of_the_server_it_keeps);
 	tcase_add_test(plays, test_begin_by_the_extended_protocol_goes_out_at_once);
 	tcase_add_test(plays, test_error_of_the_deferred_begin_is_told);
 	tcase_add_test(plays, test_read_only_block_goes_to_a_replica);

@@ -242,19 +242,20 @@ END_TEST
 
 START_TEST(test_unnamed_statement_follows_its_client)
 {
-	struct link *client;
+	struct link *client, *other;
 
 	play_begin();
 	client = client_in("app");
+	other = client_in("app");
 	says(client, "P{|select $1} D{S|} S");
 	hears(server_on(REPLICA), "P{|select $1} D{S|} S");
 	says(server_on(REPLICA), "1 t T Z{I}");
 	hears(client, "1 t T Z{I}");
-	says(client, "Q{set pgweir.route = 'primary'}");
-	hears(client, "C{SET} Z{I}");
+	says(other, "Q{select 1}");
+	hears(server_at(REPLICA, 0), "Q{select 1}");
 	says(client, "B{||x} E S");
-	hears(server_on(PRIMARY), "P{|select $1} B{||x} E S");
-	says(server_on(PRIMARY), "1 2 D{x} C{SELECT 1} Z{I}");
+	hears(server_at(REPLICA, 1), "P{|select $1} B{||x} E S");
+	says(server_at(REPLICA, 1), "1 2 D{x} C{SELECT 1} Z{I}");
 	hears(client, "2 D{x} C{SELECT 1} Z{I}");
 }
 END_TEST
@@ -491,6 +492,22 @@ START_TEST(test_statement_used_behind_deallocate_all_in_a_batch_is_prepared_agai
 }
 END_TEST
 
+START_TEST(test_deallocate_that_we_answer_drops_the_unnamed_statement)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "Q{begin read write} P{a|select $1} P{|select 1} S");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin read write} P{PGWEIR_1|select $1} P{|select 1} S");
+	says(server, "C{BEGIN} Z{T} 1 1 Z{T}");
+	hears(client, "C{BEGIN} Z{T} 1 1 Z{T}");
+	says(client, "Q{deallocate a} B{||} E S");
+	hears(server, "C{S|} B{||} E S");
+	says(server, "3 E{26000} Z{E}");
+	hears(client, "C{DEALLOCATE} Z{T} E{26000} Z{E}");
+}
+END_TEST
+
 /* psqlODBC: SAVEPOINT, DEALLOCATE, RELEASE as one query. */
 START_TEST(test_deallocate_among_other_statements_has_a_statement_to_drop)
 {
@@ -536,6 +553,7 @@ int main(void)
 	TCase *plays = play_case("statement");
 
 	tcase_add_test(plays, test_parse_known_to_the_server_is_made_up_in_order);
+	tcase_add_test(plays, test_deallocate_that_we_answer_drops_the_unnamed_statement);
 	tcase_add_test(plays, test_deallocate_among_other_statements_has_a_statement_to_drop);
 	tcase_add_test(plays, test_deallocate_that_was_not_reached_leaves_the_name);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
