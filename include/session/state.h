@@ -50,6 +50,18 @@ static inline bool state_note_text(struct client *client, const char *sql, uint3
 /* The same for a named statement that is bound. */
 bool state_note_statement(struct client *client, struct statement *statement);
 
+/*
+ * The same where names are the server's own: a named statement that is parsed, and one that is
+ * bound, of which nothing is known but what all of that server's leave together.
+ */
+bool state_note_named(struct client *client, const char *sql, uint32_t len);
+
+static inline void state_note_bound(struct server *server)
+{
+	if (server->named_left != 0)
+		server->left = (uint8_t)((server->left | server->named_left) & ~LEFT_ASKED);
+}
+
 /* A command was done; `read`: its text was looked at. */
 void state_note_tag(struct client *client, struct server *server, enum tag tag, bool read);
 

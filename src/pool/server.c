@@ -252,9 +252,11 @@ static void take_tag(struct server *server, const struct message *message)
 		parameters_reset(&server->parameters, server->reported);
 		server->left = 0;
 		prepared_set_clear(&server->prepared);
+		server->named_left = 0;
 		break;
 	case TAG_DEALLOCATE_ALL:
 		prepared_set_clear(&server->prepared);
+		server->named_left = 0;
 		break;
 	default:
 		break;

@@ -182,6 +182,23 @@ bool state_note_statement(struct client *client, struct statement *statement)
 	       state_read_text(client, (const char *)statement->body, statement->text_len);
 }
 
+bool state_note_named(struct client *client, const char *sql, uint32_t len)
+{
+	struct server *server = client_server(client);
+	unsigned before = server->left;
+	bool read;
+
+	if (!change_is_possible(sql, len))
+		return false;
+	server->left = 0;
+	read = state_read_text(client, sql, len);
+	server->named_left |= server->left;
+	if ((server->left & LEFT_SETTINGS) != 0)
+		server->named_left |= LEFT_UNKNOWN; /* names are remembered for one lease */
+	note(server, before);
+	return read;
+}
+
 void state_note_tag(struct client *client, struct server *server, enum tag tag, bool read)
 {
 	switch (tag) {

@@ -582,7 +582,9 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 	deallocates = tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
 	if (deallocates && settle(client) != STEP_NEXT)
 		return STEP_WAIT; /* it may mean a name that is under way */
-	client->parsed_read = state_note_text(client, parse.query, parse.query_len);
+	client->parsed_read = parse.name_len == 0
+				      ? state_note_text(client, parse.query, parse.query_len)
+				      : state_note_named(client, parse.query, parse.query_len);
 	if (client->block == BLOCK_OPEN)
 		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
 	if (!pending_owes_client(&server->pending))
@@ -776,6 +778,7 @@ static enum step take_bind(struct client *client, const struct bind_message *bin
 		return bind_unnamed(client, len);
 	if (!tracks_names(client)) {
 		client->bound_read = false;
+		state_note_bound(client_server(client));
 		push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	}

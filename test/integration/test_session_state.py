@@ -175,8 +175,10 @@ def test_a_setting_does_not_leak(untracked, how, extended):
         assert backend(one) == backend(two)
 
 
-def test_a_statement_that_was_prepared_earlier_does_not_leak(untracked):
-    with untracked.connect() as one, untracked.connect() as two:
+@pytest.mark.parametrize("tracked_statements", [200, 0])
+def test_a_statement_that_was_prepared_earlier_does_not_leak(pgweir, single, tracked_statements):
+    weir = pgweir(host=single, settings=dict(ONE, max_prepared_statements=tracked_statements))
+    with weir.connect() as one, weir.connect() as two:
         one.request(parse("s", "SELECT set_config('work_mem', $1, false)"), sync())
         one.request(parse("", "SET geqo = off"), sync())
         one.request(bind("", "", []), execute(""), sync())

@@ -508,6 +508,34 @@ START_TEST(test_deallocate_that_we_answer_drops_the_unnamed_statement)
 }
 END_TEST
 
+START_TEST(test_what_a_statement_of_the_servers_own_name_sets_is_cleaned_each_time)
+{
+	play_begin(.global = "max_prepared_statements = 0");
+	client = client_in("plain");
+	says(client, "P{s|select set_config('geqo', 'off', false)} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{s|select set_config('geqo', 'off', false)} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	hears(server, "Q{RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;}");
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	for (int i = 0; i < 2; i++) {
+		says(client, "B{|s} E S");
+		hears(server, "B{|s} E S");
+		says(server, "2 D{off} C{SELECT 1} Z{I}");
+		hears(client, "2 D{off} C{SELECT 1} Z{I}");
+		hears(server, "Q{RESET SESSION AUTHORIZATION;RESET ROLE;RESET ALL;}");
+		says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	}
+	/* Nothing else is cleaned. */
+	says(client, "P{|select 1} B{||} E S");
+	hears(server, "P{|select 1} B{||} E S");
+	says(server, "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(server, "");
+}
+END_TEST
+
 /* psqlODBC: SAVEPOINT, DEALLOCATE, RELEASE as one query. */
 START_TEST(test_deallocate_among_other_statements_has_a_statement_to_drop)
 {
@@ -554,6 +582,8 @@ int main(void)
 
 	tcase_add_test(plays, test_parse_known_to_the_server_is_made_up_in_order);
 	tcase_add_test(plays, test_deallocate_that_we_answer_drops_the_unnamed_statement);
+	tcase_add_test(plays,
+		       test_what_a_statement_of_the_servers_own_name_sets_is_cleaned_each_time);
 	tcase_add_test(plays, test_deallocate_among_other_statements_has_a_statement_to_drop);
 	tcase_add_test(plays, test_deallocate_that_was_not_reached_leaves_the_name);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
