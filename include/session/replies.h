@@ -19,6 +19,9 @@ struct text;
 /* A name that is in use on a server for as long as it takes to make an error of it. */
 #define SCRATCH_STATEMENT "PGWEIR_new"
 
+/* What a client's DEALLOCATE drops in the place of its own name; a number follows. */
+#define GONE_STATEMENT "pgweir_gone_"
+
 /* An error of ours, to be given in place of one that the server was made to give. */
 void *own_error_new(const char *sqlstate, const char *text);
 
@@ -56,7 +59,7 @@ bool replies_mends(const struct client *client, const struct pending_entry *entr
 		   const struct message *message);
 
 /* The error in the client's words; false if the server's are as good. */
-bool replies_word_error(const struct pending_entry *entry, const struct message *message,
-			struct text *packet);
+bool replies_word_error(const struct client *client, const struct pending_entry *entry,
+			const struct message *message, struct text *packet);
 
 #endif

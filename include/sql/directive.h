@@ -28,6 +28,9 @@ struct directive {
  */
 bool directive_read(const char *sql, size_t len, bool std_strings, struct directive *directive);
 
+/* Names of statements in SQL are cut at 63 bytes by PostgreSQL. */
+#define DEALLOCATE_NAME_MAX 128
+
 /*
  * Is the text exactly one DEALLOCATE [PREPARE] of a name?  The name, as PostgreSQL would take it,
  * goes into `name` (size bytes); ALL is no name.

@@ -205,7 +205,7 @@ static enum relay word_error(struct run *run, const struct message *message)
 {
 	struct text packet = { 0 };
 
-	if (!replies_word_error(pending_head(&run->server->pending), message, &packet))
+	if (!replies_word_error(run->client, pending_head(&run->server->pending), message, &packet))
 		return RELAY_FORWARD;
 	if (!run->client->replaying) {
 		flush_run(run);

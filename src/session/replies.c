@@ -12,6 +12,7 @@
 #include "session/client.h"
 #include "session/forward.h"
 #include "session/names.h"
+#include "sql/directive.h"
 
 /* Where PostgreSQL says that a statement's columns are not what they were. */
 #define OUTDATED_ROUTINE "RevalidateCachedQuery"
@@ -376,8 +377,25 @@ static const char *routine_of(const char *sqlstate)
 	return NULL;
 }
 
-bool replies_word_error(const struct pending_entry *entry, const struct message *message,
-			struct text *packet)
+/* The unnamed DEALLOCATE was run before, and has dropped what stood for the client's name. */
+static bool word_gone(const struct client *client, const struct message *message,
+		      struct writer *writer)
+{
+	const size_t prefix = strlen(GONE_STATEMENT);
+	const struct statement *unnamed = client->unnamed;
+	char name[DEALLOCATE_NAME_MAX];
+	const char *found;
+
+	if (unnamed == NULL || !is_lost(message) ||
+	    (found = strstr(error_field(message, 'M'), GONE_STATEMENT)) == NULL ||
+	    !deallocate_read((const char *)unnamed->body, unnamed->text_len, name, sizeof(name)))
+		return false;
+	write_fields(writer, message, found, prefix + strspn(found + prefix, "0123456789"), name);
+	return true;
+}
+
+bool replies_word_error(const struct client *client, const struct pending_entry *entry,
+			const struct message *message, struct text *packet)
 {
 	const struct name_entry *name = name_of(entry);
 	char ours[STATEMENT_NAME_MAX] = SCRATCH_STATEMENT;
@@ -392,6 +410,8 @@ bool replies_word_error(const struct pending_entry *entry, const struct message 
 				 routine_of(error->sqlstate));
 		return true;
 	}
+	if (entry->kind == PENDING_EXECUTE)
+		return word_gone(client, message, &writer);
 	if (name == NULL)
 		return false;
 	if (entry->mark != MARK_DUPLICATE)

@@ -29,8 +29,7 @@
 #define NAMED_PARSE_MAX (16u << 20)
 #define NAME_MESSAGE_MAX 65536u
 
-/* Names of statements in SQL are cut at 63 bytes by PostgreSQL; a DEALLOCATE is hardly longer. */
-#define NAME_TEXT_MAX 128
+/* A DEALLOCATE is hardly longer. */
 #define DEALLOCATE_TEXT_MAX 192u
 
 /* A name of ours that no statement has. */
@@ -419,7 +418,7 @@ static bool is_like_ours(const char *name)
 static struct name_entry *find_deallocated(const struct client *client, const char *sql,
 					   uint32_t len)
 {
-	char name[NAME_TEXT_MAX];
+	char name[DEALLOCATE_NAME_MAX];
 
 	if (len > DEALLOCATE_TEXT_MAX || client->names == NULL || !tracks_names(client) ||
 	    !deallocate_begins(sql, len) || !deallocate_read(sql, len, name, sizeof(name)))
@@ -438,7 +437,7 @@ static enum step lend_name(struct client *client, const char *sql, uint32_t len)
 	struct text packet = { 0 };
 	struct writer writer;
 	struct name_entry *entry;
-	char name[NAME_TEXT_MAX];
+	char name[DEALLOCATE_NAME_MAX];
 
 	if (names_count(client->names) == 0 || memchr(sql, ';', len) == NULL ||
 	    !deallocate_find(sql, len, name, sizeof(name)) || is_like_ours(name))
@@ -516,7 +515,7 @@ static void parse_deallocate(struct client *client, struct name_entry *entry,
 	struct text packet = { 0 };
 	struct writer writer;
 
-	snprintf(name, sizeof(name), "pgweir_gone_%llu", (unsigned long long)++number);
+	snprintf(name, sizeof(name), GONE_STATEMENT "%llu", (unsigned long long)++number);
 	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
 	send_parse(server, name, empty, sizeof(empty));
 	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);

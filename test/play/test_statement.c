@@ -536,6 +536,24 @@ START_TEST(test_what_a_statement_of_the_servers_own_name_sets_is_cleaned_each_ti
 }
 END_TEST
 
+START_TEST(test_deallocate_that_is_run_twice_fails_by_the_clients_name)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "P{my one|select 1} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|select 1} S");
+	says(server, "1 Z{I}");
+	hears(client, "1 Z{I}");
+	says(client, "P{|deallocate \"my one\"} B{||} E B{||} E S");
+	hears(server, "P{pgweir_gone_1|} P{|DEALLOCATE pgweir_gone_1} B{||} E B{||} E S");
+	says(server, "1 1 2 C{DEALLOCATE} 2 "
+		     "E{26000|prepared statement \"pgweir_gone_1\" does not exist} Z{I}");
+	hears(client, "1 2 C{DEALLOCATE} 2 E{26000} Z{I}");
+	ck_assert_str_eq(link_error(client), "prepared statement \"my one\" does not exist");
+}
+END_TEST
+
 /* psqlODBC: SAVEPOINT, DEALLOCATE, RELEASE as one query. */
 START_TEST(test_deallocate_among_other_statements_has_a_statement_to_drop)
 {
@@ -584,6 +602,7 @@ int main(void)
 	tcase_add_test(plays, test_deallocate_that_we_answer_drops_the_unnamed_statement);
 	tcase_add_test(plays,
 		       test_what_a_statement_of_the_servers_own_name_sets_is_cleaned_each_time);
+	tcase_add_test(plays, test_deallocate_that_is_run_twice_fails_by_the_clients_name);
 	tcase_add_test(plays, test_deallocate_among_other_statements_has_a_statement_to_drop);
 	tcase_add_test(plays, test_deallocate_that_was_not_reached_leaves_the_name);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
