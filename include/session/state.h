@@ -71,6 +71,13 @@ void state_before_change(struct client *client, struct server *server);
 /* The server of a transaction is lost, which undoes what it changed: the client is told. */
 void state_roll_back(struct client *client, struct server *server);
 
+/*
+ * The client has gone back to defaults in its transaction, and begins another request: it is given
+ * those of its startup packet first.  Not earlier, and not before a SET TRANSACTION: that has to
+ * come before any query.
+ */
+void state_renew_in_block(struct client *client, uint8_t type, uint32_t len);
+
 /* The server has something left on it: whether a query of ours is under way because of it. */
 bool state_settle(struct client *client);
 

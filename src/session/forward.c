@@ -179,8 +179,11 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		return STEP_NEXT;
 	}
 	if (type != MSG_FLUSH &&
-	    (client->request_at == 0 || !pending_owes_client(&server->pending)))
+	    (client->request_at == 0 || !pending_owes_client(&server->pending))) {
 		note_begin(client);
+		if ((server->left & LEFT_DEFAULTS) != 0)
+			state_renew_in_block(client, type, len);
+	}
 	switch (type) {
 	case MSG_QUERY:
 		return forward_query(client, len);

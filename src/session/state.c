@@ -18,8 +18,10 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "proto/compose.h"
+#include "proto/extended.h"
 #include "session/forward.h"
 #include "session/replies.h"
+#include "session/scan.h"
 
 /* Bytes of names of settings that only their client knows (app.tenant), to ask for by name. */
 #define NAMED_MAX 8192
@@ -306,16 +308,45 @@ static bool is_quiet(const struct client *client, const struct server *server)
 	       !client->skip_to_sync && server->copy == COPY_NONE && server->pass == 0;
 }
 
+/* One alone: with others behind it, those need what is renewed. */
+static bool sets_transaction(const struct client *client, uint8_t type, uint32_t len)
+{
+	const uint8_t *body = stream_data(&client->stream) + MESSAGE_HEADER;
+	struct parse_message parse;
+	struct verdict verdict;
+
+	if ((type != MSG_QUERY && type != MSG_PARSE) || len <= MESSAGE_HEADER)
+		return false;
+	if (stream_available(&client->stream) < len) /* will it wait, and come here again? */
+		return len <= (uint32_t)client_pool(client)->settings.route_buffer;
+	if (type == MSG_QUERY)
+		verdict = client_classify(client, (const char *)body, len - MESSAGE_HEADER - 1);
+	else if (parse_read(body, len - MESSAGE_HEADER, &parse))
+		verdict = client_classify(client, parse.query, parse.query_len);
+	else
+		return false;
+	return verdict.statements == 1 && (verdict.flags & VERDICT_SET_TRANSACTION) != 0;
+}
+
+void state_renew_in_block(struct client *client, uint8_t type, uint32_t len)
+{
+	struct server *server = client_server(client);
+
+	if (server->transaction == 'T' && is_quiet(client, server) &&
+	    !sets_transaction(client, type, len))
+		renew(client, server);
+}
+
 bool state_settle(struct client *client)
 {
 	struct server *server = client_server(client);
 
-	if (server->transaction == 'E' || !is_quiet(client, server))
+	if (server->transaction != 'I' || !is_quiet(client, server))
 		return false;
 	if ((server->left & LEFT_DEFAULTS) != 0 && renew(client, server))
 		return true;
-	if (server->transaction != 'I' || (server->left & LEFT_SETTINGS) == 0 ||
-	    (server->left & LEFT_ASKED) != 0 || !tracks(client))
+	if ((server->left & LEFT_SETTINGS) == 0 || (server->left & LEFT_ASKED) != 0 ||
+	    !tracks(client))
 		return false;
 	ask(client, server);
 	return true;

@@ -175,6 +175,24 @@ def test_a_setting_does_not_leak(untracked, how, extended):
         assert backend(one) == backend(two)
 
 
+@pytest.mark.parametrize("ask", ["query", "extended"])
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+@pytest.mark.parametrize("reset", ["RESET ALL", "RESET work_mem"])
+def test_set_transaction_may_follow_a_reset(pgweir, single, mode, reset, ask):
+    weir = pgweir(host=single, settings=dict(ONE, pool_mode=mode))
+    with weir.connect(params={"work_mem": "64"}) as one:
+        for end in "ROLLBACK", "COMMIT":
+            for sql in "BEGIN", reset, "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE":
+                getattr(one, ask)(sql)
+            assert show(one, "work_mem") == "64kB"
+            assert show(one, "transaction_isolation") == "serializable"
+            one.query(end)
+            assert show(one, "work_mem") == "64kB"
+        for sql in "BEGIN", reset, "COMMIT":
+            getattr(one, ask)(sql)
+        assert show(one, "work_mem") == "64kB"
+
+
 @pytest.mark.parametrize("tracked_statements", [200, 0])
 def test_a_statement_that_was_prepared_earlier_does_not_leak(pgweir, single, tracked_statements):
     weir = pgweir(host=single, settings=dict(ONE, max_prepared_statements=tracked_statements))
