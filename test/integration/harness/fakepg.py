@@ -245,8 +245,10 @@ class FakePostgres:
         self.listener.close()
         for server in self.connections:
             try:
-                server.sock.close()
+                # A thread that waits in recv() would keep a socket open that is only closed.
+                server.sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+            server.sock.close()
         if self.errors:
             raise self.errors[0]
