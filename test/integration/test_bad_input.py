@@ -26,7 +26,7 @@ def weir(pgweir, single, wait_until):
         assert witness.value("SELECT 'undisturbed'") == "undisturbed"
         assert running.is_running()
         # The kernel may tell of connections that waited in a full backlog some seconds late.
-        wait_until(lambda: running.open_files() <= files + 3, 20, "files left open")
+        wait_until(lambda: running.open_files() <= files + 3, 20, what="files left open")
         assert len(backends(single)) <= 3
         with running.connect() as late:
             assert late.value("SELECT 1") == "1"

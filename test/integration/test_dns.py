@@ -318,6 +318,6 @@ def test_a_cluster_follows_a_name_that_moves(pgweir, name_server, single):
 
 def test_a_listen_address_may_be_a_name(pgweir, single):
     pooler = pgweir(host=single, settings={"listen_addr": "localhost"})
-    assert "listening on 127.0.0.1:%d" % pooler.port in pooler.log()
+    pooler.wait_log(r"listening on 127\.0\.0\.1:%d" % pooler.port)
     with socket.create_connection(("127.0.0.1", pooler.port), 5):
         pass

@@ -71,8 +71,10 @@ def test_only_what_was_in_flight_fails_when_the_primary_goes(weir, cluster, reco
     report(record_property, load, promoted)
     load.check_connected()
     assert set(load.sqlstates()) <= {"08006", "08007"}
-    # One error a client at most: each had one request in flight, and later ones waited.
-    assert all(sum(1 for turn in worker.turns if turn.error) <= 1 for worker in load.workers)
+    # One error a client: each had one request in flight, and later ones waited.  When the postmaster is
+    # killed its backends live on for a moment, and one of them may have had the next request, too.
+    most = 2 if end == "kill" else 1
+    assert all(sum(1 for turn in worker.turns if turn.error) <= most for worker in load.workers)
     assert int(new.value("SELECT count(*) FROM log", "app")) > 0
 
 

@@ -500,6 +500,7 @@ def test_a_wrong_reload_changes_nothing(pgweir):
 
 def test_a_reload_with_a_broken_auth_file_changes_nothing(pgweir):
     weir = pgweir(config=INI)
+    weir.wait_log("process up")  # it has read the file
     with open(weir.users_file, "w") as file:
         file.write('"admin" "x"\nnonsense\n')
     mark = weir.log_mark()
