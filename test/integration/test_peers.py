@@ -125,13 +125,19 @@ def test_requests_beyond_pool_size_wait_and_are_given_up_after_cancel_wait_timeo
         try:
             server.read_startup()
         except wire.Closed:
-            release.wait(20)
+            release.wait(60)
             raise
 
     fake = fake_postgres(script)
     weir = peered(pgweir, single, 1, {"2": {"host": "127.0.0.1", "port": fake.port, "pool_size": 2}},
                   settings={"cancel_wait_timeout": "3s"})
-    threads = [threading.Thread(target=send_cancel, args=(weir.port, 2 << 16, bytes([n, 2, 3, 3])))
+    ended = []
+
+    def ask(number):
+        send_cancel(weir.port, 2 << 16, bytes([number, 2, 3, 3]))
+        ended.append(number)
+
+    threads = [threading.Thread(target=ask, daemon=True, args=(n,))
                for n in range(5)]
     for thread in threads:
         thread.start()
@@ -144,7 +150,9 @@ def test_requests_beyond_pool_size_wait_and_are_given_up_after_cancel_wait_timeo
     states = sorted(row["state"] for row in weir.admin("SHOW CLIENTS") if row["state"].endswith("_req"))
     assert states == ["active_cancel_req"] * 2 + ["waiting_cancel_req"] * 3
     for thread in threads:
-        thread.join()
+        thread.join(20)
+    assert sorted(ended) == list(range(5))  # the peer never answers: given up
+    release.set()
     wait_until(lambda: (pools()["sv_active_cancel"], pools()["cl_waiting_cancel_req"]) == ("0", "0"))
     release.set()
     wait_until(lambda: pools()["cl_active_cancel_req"] == "0")
