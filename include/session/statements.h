@@ -16,9 +16,6 @@ enum step statements_parse(struct client *client, uint32_t len);
 enum step statements_bind(struct client *client, uint32_t len);
 enum step statements_target(struct client *client, uint8_t type, uint32_t len);
 
-/* A Query that is about statements which only we know is answered here, if it is one of those. */
-enum step statements_answer(struct client *client, uint32_t len, bool *answered);
-
 /*
  * A Parse with a name that no server is told of yet; each is when it needs the statement.  False:
  * the client cannot have it.

@@ -12,6 +12,7 @@
 #include "proto/error.h"
 #include "proto/message.h"
 #include "session/client.h"
+#include "session/deallocate.h"
 #include "session/measure.h"
 #include "session/names.h"
 #include "session/replies.h"
@@ -126,7 +127,7 @@ static enum step forward_query(struct client *client, uint32_t len)
 		return STEP_WAIT;
 	if (!pending_owes_client(&server->pending)) /* else one under way is still to be done */
 		names_expect(client->names, NULL);
-	step = statements_answer(client, len, &answered);
+	step = deallocate_answer(client, len, &answered);
 	if (step != STEP_NEXT || answered)
 		return step;
 	client->in_batch = false;

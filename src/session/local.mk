@@ -5,6 +5,7 @@ libpgweir_a_SOURCES += \
 	src/session/block.c include/session/block.h \
 	src/session/cancel.c include/session/cancel.h \
 	src/session/client.c include/session/client.h \
+	src/session/deallocate.c include/session/deallocate.h \
 	src/session/forward.c include/session/forward.h \
 	src/session/keys.c include/session/keys.h \
 	src/session/login.c include/session/login.h \
@@ -13,6 +14,7 @@ libpgweir_a_SOURCES += \
 	src/session/names.c include/session/names.h \
 	src/session/outside.c include/session/outside.h \
 	src/session/peer.c include/session/peer.h \
+	src/session/prepare.c include/session/prepare.h \
 	src/session/relay.c include/session/relay.h \
 	src/session/replication.c include/session/replication.h \
 	src/session/replies.c include/session/replies.h \

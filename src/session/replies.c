@@ -78,30 +78,6 @@ static void name_done(struct client *client, struct server *server,
 	name_unref(name);
 }
 
-void replies_done(struct client *client, struct server *server, const struct pending_entry *entry)
-{
-	switch ((enum pending_mark)entry->mark) {
-	case MARK_UNNAMED:
-		set_unnamed(client, server, entry->subject);
-		break;
-	case MARK_SURPLUS:
-		prepared_set_closed(&server->prepared, entry->subject);
-		statement_unref(entry->subject);
-		break;
-	case MARK_OWN_ERROR:
-		free(entry->subject);
-		break;
-	case MARK_OURS:
-		break;
-	case MARK_DUPLICATE:
-		/* The name was free after all: what the server has under it is nobody's. */
-		name_unref(entry->subject);
-		break;
-	default:
-		name_done(client, server, entry);
-	}
-}
-
 /* ---- parameters and columns ---- */
 
 void replies_parameters(struct pending_entry *entry, const struct message *message)
@@ -207,15 +183,29 @@ static void name_undone(struct client *client, struct server *server,
 	name_unref(name);
 }
 
-void replies_undo(struct client *client, struct server *server, const struct pending_entry *entry,
-		  bool ran)
+/* ---- one or the other ---- */
+
+enum outcome {
+	OUTCOME_DONE,
+	OUTCOME_FAILED,
+	OUTCOME_SKIPPED,
+};
+
+static void conclude(struct client *client, struct server *server,
+		     const struct pending_entry *entry, enum outcome outcome)
 {
 	switch ((enum pending_mark)entry->mark) {
 	case MARK_UNNAMED:
-		unnamed_undone(client, server, entry, ran);
+		if (outcome == OUTCOME_DONE)
+			set_unnamed(client, server, entry->subject);
+		else
+			unnamed_undone(client, server, entry, outcome == OUTCOME_FAILED);
 		break;
 	case MARK_SURPLUS:
-		prepared_set_reopen(&server->prepared, entry->subject);
+		if (outcome == OUTCOME_DONE)
+			prepared_set_closed(&server->prepared, entry->subject);
+		else
+			prepared_set_reopen(&server->prepared, entry->subject);
 		statement_unref(entry->subject);
 		break;
 	case MARK_OWN_ERROR:
@@ -224,12 +214,29 @@ void replies_undo(struct client *client, struct server *server, const struct pen
 	case MARK_OURS:
 		break;
 	case MARK_DUPLICATE:
+		/* If the name was free after all, what the server has under it is nobody's. */
 		name_unref(entry->subject);
 		break;
 	default:
-		name_undone(client, server, entry);
+		if (outcome == OUTCOME_DONE)
+			name_done(client, server, entry);
+		else
+			name_undone(client, server, entry);
 	}
 }
+
+void replies_done(struct client *client, struct server *server, const struct pending_entry *entry)
+{
+	conclude(client, server, entry, OUTCOME_DONE);
+}
+
+void replies_undo(struct client *client, struct server *server, const struct pending_entry *entry,
+		  bool ran)
+{
+	conclude(client, server, entry, ran ? OUTCOME_FAILED : OUTCOME_SKIPPED);
+}
+
+/* ---- all of them ---- */
 
 void replies_deallocated(struct client *client)
 {

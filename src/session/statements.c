@@ -1,36 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Prepared statements on their way to a server: names there are ours, so that clients share what
- * they prepare alike; what the server has is not prepared again, what it lacks is.
- *
- * What a batch changes (a name comes, goes, is given again) holds for the rest of that batch at
- * once: should a message in it fail, the server skips the rest, too.  A later batch that is sent
- * before the first one is answered cannot know, so a message that depends on it waits (settle).
- */
+/* A client's messages about prepared statements: Parse, Bind, Describe and Close. */
 #include "session/statements.h"
-
-#include <stdio.h>
-#include <string.h>
 
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/extended.h"
 #include "proto/message.h"
 #include "session/client.h"
+#include "session/deallocate.h"
 #include "session/forward.h"
-#include "session/measure.h"
 #include "session/names.h"
+#include "session/prepare.h"
 #include "session/replies.h"
 #include "session/scan.h"
 #include "session/state.h"
-#include "session/timeouts.h"
 
 /* A Parse with a name is kept, so it is bounded; Describe and Close hold nothing but a name. */
 #define NAMED_PARSE_MAX (16u << 20)
 #define NAME_MESSAGE_MAX 65536u
-
-/* A DEALLOCATE is hardly longer. */
-#define DEALLOCATE_TEXT_MAX 192u
 
 /* A name of ours that no statement has. */
 #define NO_STATEMENT STATEMENT_PREFIX "none"
@@ -63,186 +50,6 @@ static struct message message_at_head(const struct client *client, uint8_t type,
 	return message;
 }
 
-/* In session pooling the server is the client's alone, so its own names do. */
-static bool tracks_names(const struct client *client)
-{
-	const struct settings *settings = &client_pool(client)->settings;
-
-	return settings->max_prepared_statements > 0 &&
-	       (settings->pool_mode != POOL_MODE_SESSION || database_is_split(client->database));
-}
-
-static void push(struct client *client, enum pending_kind kind, enum pending_action action,
-		 enum pending_mark mark, void *subject)
-{
-	pending_push(&client_server(client)->pending, kind, action, (uint8_t)mark, subject);
-}
-
-/* ---- waiting until it is known what there is ---- */
-
-/*
- * What comes next depends on replies that are owed: waits for them, and asks for them (`flush`) if
- * no Sync has.  NEXT if nothing is owed.
- */
-static enum step settle_with(struct client *client, bool flush)
-{
-	struct server *server = client_server(client);
-	uint8_t packet[MESSAGE_HEADER];
-	struct writer writer;
-
-	forward_made_up(client, server);
-	if (pending_is_empty(&server->pending)) {
-		server->doubt = client->settles = false;
-		return STEP_NEXT;
-	}
-	if (flush && !client->settles) {
-		writer_init(&writer, packet, sizeof(packet));
-		compose_flush(&writer);
-		stream_send(&server->stream, packet, (uint32_t)writer.len);
-		if (pending_owes_client(&server->pending))
-			request_forget_kept(client); /* replies must not be withheld */
-	}
-	client->settles = true;
-	return STEP_WAIT;
-}
-
-static enum step settle(struct client *client)
-{
-	return settle_with(client, client->in_batch);
-}
-
-/* It is not known yet whether the client has this name. */
-static bool is_unsettled(const struct server *server, const struct name_entry *entry)
-{
-	return entry != NULL && (entry->state == NAME_NEW || entry->state == NAME_CLOSING) &&
-	       entry->batch != server->batch;
-}
-
-/*
- * Finds what a name means now.  WAIT: that is not known yet; else the entry, or NULL if the client
- * has no such name.
- */
-static enum step find_name(struct client *client, const char *name, struct name_entry **entry)
-{
-	struct server *server = client_server(client);
-
-	if (server->doubt && settle(client) != STEP_NEXT)
-		return STEP_WAIT;
-	*entry = names_find(client->names, name);
-	if (*entry == NULL)
-		return STEP_NEXT;
-	if (is_unsettled(server, *entry))
-		return settle(client);
-	if ((*entry)->state == NAME_CLOSING)
-		*entry = NULL;
-	return STEP_NEXT;
-}
-
-/* ---- what is sent ---- */
-
-static void send_close(struct server *server, const char *name)
-{
-	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
-	struct writer writer;
-
-	writer_init(&writer, packet, sizeof(packet));
-	compose_close(&writer, 'S', name);
-	stream_send(&server->stream, packet, (uint32_t)writer.len);
-}
-
-static void send_parse(struct server *server, const char *name, const void *body, uint32_t len)
-{
-	struct text packet = { 0 };
-	struct writer writer;
-
-	writer_init_text(&writer, &packet);
-	writer_begin(&writer, MSG_PARSE);
-	writer_cstring(&writer, name);
-	writer_bytes(&writer, body, len);
-	writer_end(&writer);
-	forward_text(server, &packet);
-}
-
-/*
- * The server may not hold more statements than the setting says, and, once memory for them becomes
- * scarce, none that no client has.
- */
-static struct statement *find_surplus(const struct client *client)
-{
-	const struct settings *settings = &client_pool(client)->settings;
-	const struct prepared_set *set = &client_server(client)->prepared;
-	uint64_t scarce = (uint64_t)settings->max_statement_memory / 4 * 3;
-	struct statement *oldest =
-		prepared_set_surplus(set, (unsigned)settings->max_prepared_statements);
-
-	if (oldest != NULL || scarce == 0 || statement_bytes() + names_total_bytes() < scarce)
-		return oldest;
-	oldest = prepared_set_surplus(set, 0);
-	return oldest != NULL && oldest->clients == 0 ? oldest : NULL;
-}
-
-static void close_surplus(struct client *client)
-{
-	struct server *server = client_server(client);
-	struct statement *oldest;
-
-	while ((oldest = find_surplus(client)) != NULL) {
-		char name[STATEMENT_NAME_MAX];
-
-		statement_name(oldest, name);
-		send_close(server, name);
-		push(client, PENDING_CLOSE, PENDING_DROP, MARK_SURPLUS, statement_ref(oldest));
-		prepared_set_close(&server->prepared, oldest, server->batch);
-	}
-}
-
-static enum prepared find_prepared(const struct client *client, const struct name_entry *entry)
-{
-	struct server *server = client_server(client);
-
-	return prepared_set_find(&server->prepared, entry->statement, server->batch);
-}
-
-/* Sends a Parse of a statement under our name. */
-static void parse_on_server(struct client *client, struct name_entry *entry,
-			    enum pending_action action)
-{
-	struct server *server = client_server(client);
-	struct statement *statement = entry->statement;
-	enum prepared before = find_prepared(client, entry);
-	enum pending_mark mark = before == PREPARED_NOT ? MARK_NONE : MARK_ANEW;
-	char name[STATEMENT_NAME_MAX];
-
-	statement_name(statement, name);
-	if (before == PREPARED_STALE || before == PREPARED_READY) {
-		send_close(server, name);
-		push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
-	}
-	send_parse(server, name, statement->body, statement->len);
-	push(client, PENDING_PARSE, action, mark, name_ref(entry));
-	prepared_set_add(&server->prepared, statement, server->batch);
-	client_pool(client)->stats.server_parses++;
-	close_surplus(client);
-}
-
-static enum step ensure_prepared(struct client *client, struct name_entry *entry)
-{
-	switch (find_prepared(client, entry)) {
-	case PREPARED_READY:
-		return STEP_NEXT;
-	case PREPARED_UNSURE:
-		if (settle(client) != STEP_NEXT)
-			return STEP_WAIT;
-		return ensure_prepared(client, entry);
-	case PREPARED_NOT:
-	case PREPARED_STALE:
-	case PREPARED_CLOSING:
-		break;
-	}
-	parse_on_server(client, entry, PENDING_DROP);
-	return STEP_NEXT;
-}
-
 /*
  * An error of ours, where it belongs among the server's answers: the server is made to fail, so
  * that it, too, takes the transaction for failed and skips the rest of the batch.
@@ -260,7 +67,8 @@ static enum step fail_in_order(struct client *client, uint32_t len, const char *
 	writer_u16(&writer, 0);
 	writer_u16(&writer, 0);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
-	push(client, PENDING_BIND, PENDING_FORWARD, MARK_OWN_ERROR, own_error_new(sqlstate, text));
+	prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_OWN_ERROR,
+		    own_error_new(sqlstate, text));
 	client->pass = len;
 	client->pass_drop = true;
 	return STEP_NEXT;
@@ -278,12 +86,13 @@ static void parse_duplicate(struct client *client, struct name_entry *entry,
 	static const uint8_t empty[3];
 	struct server *server = client_server(client);
 
-	send_close(server, SCRATCH_STATEMENT);
-	push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
-	send_parse(server, SCRATCH_STATEMENT, empty, sizeof(empty));
-	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
-	send_parse(server, SCRATCH_STATEMENT, message->body + body_at, message->body_len - body_at);
-	push(client, PENDING_PARSE, PENDING_FORWARD, MARK_DUPLICATE, name_ref(entry));
+	prepare_send_close(server, SCRATCH_STATEMENT);
+	prepare_owe(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
+	prepare_send_parse(server, SCRATCH_STATEMENT, empty, sizeof(empty));
+	prepare_owe(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
+	prepare_send_parse(server, SCRATCH_STATEMENT, message->body + body_at,
+			   message->body_len - body_at);
+	prepare_owe(client, PENDING_PARSE, PENDING_FORWARD, MARK_DUPLICATE, name_ref(entry));
 }
 
 /*
@@ -336,15 +145,16 @@ static enum step parse_new(struct client *client, const struct parse_message *pa
 	    (prepared == PREPARED_READY && pending_owes_requests(&server->pending) &&
 	     !may_make_up(client))) {
 		statement_unref(statement);
-		return settle(client) == STEP_NEXT ? parse_new(client, parse, message, body_at)
-						   : STEP_WAIT;
+		return prepare_settle(client) == STEP_NEXT
+			       ? parse_new(client, parse, message, body_at)
+			       : STEP_WAIT;
 	}
 	entry = names_add(client->names, parse->name, statement, server->batch);
 	statement_unref(statement);
 	if (prepared == PREPARED_READY && may_make_up(client))
-		push(client, PENDING_PARSE, PENDING_MAKE_UP, MARK_NONE, name_ref(entry));
+		prepare_owe(client, PENDING_PARSE, PENDING_MAKE_UP, MARK_NONE, name_ref(entry));
 	else
-		parse_on_server(client, entry, PENDING_FORWARD);
+		prepare_on_server(client, entry, PENDING_FORWARD);
 	stream_skip(&client->stream, message->len);
 	return STEP_NEXT;
 }
@@ -366,11 +176,11 @@ static enum step forward_named_parse(struct client *client, uint32_t len)
 		return forward_broken(client, len);
 	if (client->names == NULL)
 		client->names = names_new();
-	step = find_name(client, parse.name, &entry);
+	step = prepare_find_name(client, parse.name, &entry);
 	if (step == STEP_NEXT && entry == NULL)
 		step = parse_new(client, &parse, &message, parse.name_len + 1);
 	else if (step == STEP_NEXT && pending_owes_requests(&client_server(client)->pending))
-		step = settle(client); /* the name may be deallocated meanwhile */
+		step = prepare_settle(client); /* the name may be deallocated meanwhile */
 	else if (step == STEP_NEXT) {
 		parse_duplicate(client, entry, &message, parse.name_len + 1);
 		stream_skip(&client->stream, len);
@@ -386,7 +196,7 @@ bool statements_learn(struct client *client, const struct parse_message *parse,
 	struct statement *statement;
 	struct name_entry *entry;
 
-	if (!tracks_names(client) || names_find(client->names, parse->name) != NULL ||
+	if (!prepare_tracks_names(client) || names_find(client->names, parse->name) != NULL ||
 	    lacks_memory(client, message->body_len) != NULL)
 		return false;
 	if (client->names == NULL)
@@ -399,149 +209,13 @@ bool statements_learn(struct client *client, const struct parse_message *parse,
 	return true;
 }
 
-/*
- * A name that the client has not prepared.  The server says so; but not of one that begins like
- * ours, or the client would get at what others prepared.
- */
-static bool is_like_ours(const char *name)
-{
-	return strncmp(name, STATEMENT_PREFIX, strlen(STATEMENT_PREFIX)) == 0;
-}
-
-/* ---- DEALLOCATE ---- */
-
-/*
- * The name in a DEALLOCATE of a statement of the protocol, as drivers say it in SQL: the server
- * does not know the name, and has the statement for others too.  NULL if the text is something
- * else.
- */
-static struct name_entry *find_deallocated(const struct client *client, const char *sql,
-					   uint32_t len)
-{
-	char name[DEALLOCATE_NAME_MAX];
-
-	if (len > DEALLOCATE_TEXT_MAX || client->names == NULL || !tracks_names(client) ||
-	    !deallocate_begins(sql, len) || !deallocate_read(sql, len, name, sizeof(name)))
-		return NULL;
-	return names_find(client->names, name);
-}
-
-/*
- * A DEALLOCATE among other statements (psqlODBC has a savepoint around it): the server is given a
- * statement of the client's name, so that it has one to drop.  It may have one already, of a query
- * that failed before it came to its DEALLOCATE.
- */
-static enum step lend_name(struct client *client, const char *sql, uint32_t len)
-{
-	static const uint8_t empty[3];
-	struct text packet = { 0 };
-	struct writer writer;
-	struct name_entry *entry;
-	char name[DEALLOCATE_NAME_MAX];
-
-	if (names_count(client->names) == 0 || memchr(sql, ';', len) == NULL ||
-	    !deallocate_find(sql, len, name, sizeof(name)) || is_like_ours(name))
-		return STEP_NEXT;
-	if (find_name(client, name, &entry) != STEP_NEXT)
-		return STEP_WAIT;
-	if (entry == NULL)
-		return STEP_NEXT;
-	writer_init_text(&writer, &packet);
-	compose_close(&writer, 'S', name);
-	forward_text(client_server(client), &packet);
-	push(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
-	send_parse(client_server(client), name, empty, sizeof(empty));
-	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
-	names_expect(client->names, entry);
-	client_server(client)->doubt = true;
-	return STEP_NEXT;
-}
-
-/* As a simple query it is answered here, unless the transaction has failed. */
-enum step statements_answer(struct client *client, uint32_t len, bool *answered)
-{
-	const char *sql = (const char *)stream_data(&client->stream) + MESSAGE_HEADER;
-	struct name_entry *entry;
-	uint8_t packet[64];
-	struct writer writer;
-
-	*answered = false;
-	if (len <= MESSAGE_HEADER || len > DEALLOCATE_TEXT_MAX || !tracks_names(client))
-		return STEP_NEXT;
-	if (!forward_is_whole(client, len))
-		return STEP_WAIT;
-	if (!deallocate_begins(sql, len - MESSAGE_HEADER - 1))
-		return lend_name(client, sql, len - MESSAGE_HEADER - 1);
-	client_server(client)->doubt = true;
-	entry = find_deallocated(client, sql, len - MESSAGE_HEADER - 1);
-	if (entry == NULL)
-		return STEP_NEXT;
-	if (settle(client) != STEP_NEXT)
-		return STEP_WAIT;
-	if (client_server(client)->transaction == 'E')
-		return STEP_NEXT;
-	names_remove(client->names, entry);
-	writer_init(&writer, packet, sizeof(packet));
-	compose_command_complete(&writer, "DEALLOCATE");
-	compose_ready_for_query(&writer, client->block == BLOCK_OPEN ? 'T' : 'I');
-	client_send(client, packet, (uint32_t)writer.len);
-	stream_skip(&client->stream, len);
-	client->in_batch = false;
-	client_server(client)->batch++;
-	replies_lose_unnamed(client);
-	request_forget_kept(client);
-	measure_end(client, client->block == BLOCK_NONE);
-	if (client->block == BLOCK_NONE)
-		timeouts_transaction_ended(client);
-	else
-		timeouts_transaction_idle(client);
-	request_finished(client);
-	*answered = true;
-	return STEP_NEXT;
-}
-
-/*
- * In the extended protocol the server is given a statement that is there for this, and parses
- * the client's DEALLOCATE as one of it: so all answers are its own.
- */
-static void parse_deallocate(struct client *client, struct name_entry *entry,
-			     const struct statement *statement)
-{
-	static uint64_t number;
-	static const uint8_t empty[3];
-	struct server *server = client_server(client);
-	uint32_t types_at = statement->text_len + 1;
-	char name[STATEMENT_NAME_MAX], sql[64];
-	struct text packet = { 0 };
-	struct writer writer;
-
-	snprintf(name, sizeof(name), GONE_STATEMENT "%llu", (unsigned long long)++number);
-	snprintf(sql, sizeof(sql), "DEALLOCATE %s", name);
-	send_parse(server, name, empty, sizeof(empty));
-	push(client, PENDING_PARSE, PENDING_DROP, MARK_OURS, NULL);
-	writer_init_text(&writer, &packet);
-	writer_begin(&writer, MSG_PARSE);
-	writer_cstring(&writer, "");
-	writer_cstring(&writer, sql);
-	writer_bytes(&writer, statement->body + types_at, statement->len - types_at);
-	writer_end(&writer);
-	forward_text(server, &packet);
-	names_expect(client->names, entry);
-}
-
 /* ---- the unnamed statement ---- */
 
 /* A Parse of the unnamed statement that is ours to send. */
 static void send_unnamed(struct client *client, const struct statement *statement)
 {
-	const char *text = (const char *)statement->body;
-	struct name_entry *entry = find_deallocated(client, text, statement->text_len);
-
-	client_server(client)->doubt |= deallocate_begins(text, statement->text_len);
-	if (entry != NULL && entry->state != NAME_CLOSING)
-		parse_deallocate(client, entry, statement);
-	else
-		send_parse(client_server(client), "", statement->body, statement->len);
+	if (!deallocate_translate(client, statement))
+		prepare_send_parse(client_server(client), "", statement->body, statement->len);
 }
 
 /* The statement, so that it can be prepared again elsewhere; equal ones are not looked up. */
@@ -558,7 +232,8 @@ static bool is_looked_at(const struct client *client, uint32_t len)
 {
 	if (len <= (uint32_t)client_pool(client)->settings.route_buffer)
 		return true;
-	return tracks_names(client) && len <= NAMED_PARSE_MAX && lacks_memory(client, len) == NULL;
+	return prepare_tracks_names(client) && len <= NAMED_PARSE_MAX &&
+	       lacks_memory(client, len) == NULL;
 }
 
 static enum step forward_unnamed_parse(struct client *client, uint32_t len)
@@ -575,11 +250,12 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 	message = message_at_head(client, MSG_PARSE, len);
 	if (!seen || !parse_read(message.body, message.body_len, &parse)) {
 		server->unnamed_batch = server->batch;
-		push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
+		prepare_owe(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
 		return forward_whole(client, len);
 	}
-	deallocates = tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
-	if (deallocates && settle(client) != STEP_NEXT)
+	deallocates =
+		prepare_tracks_names(client) && deallocate_begins(parse.query, parse.query_len);
+	if (deallocates && prepare_settle(client) != STEP_NEXT)
 		return STEP_WAIT; /* it may mean a name that is under way */
 	client->parsed_read = parse.name_len == 0
 				      ? state_note_text(client, parse.query, parse.query_len)
@@ -588,12 +264,12 @@ static enum step forward_unnamed_parse(struct client *client, uint32_t len)
 		forward_note_commit(client, (const uint8_t *)parse.query, parse.query_len);
 	if (!pending_owes_client(&server->pending))
 		names_expect(client->names, NULL);
-	if (tracks_names(client))
+	if (prepare_tracks_names(client))
 		statement = keep_unnamed(client, message.body + 1, message.body_len - 1, &parse);
 	server->unnamed_batch = server->batch;
 	if (statement != NULL && deallocates)
 		send_unnamed(client, statement);
-	push(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, statement);
+	prepare_owe(client, PENDING_PARSE, PENDING_FORWARD, MARK_UNNAMED, statement);
 	if (!deallocates)
 		return forward_whole(client, len);
 	stream_skip(&client->stream, len);
@@ -609,22 +285,22 @@ static enum step ensure_unnamed(struct client *client)
 	struct server *server = client_server(client);
 	struct statement *unnamed;
 
-	if (!tracks_names(client) || server->unnamed_lease == server->leases ||
+	if (!prepare_tracks_names(client) || server->unnamed_lease == server->leases ||
 	    server->unnamed_batch == server->batch)
 		return STEP_NEXT;
 	if (pending_owes_requests(&server->pending))
-		return settle(client);
+		return prepare_settle(client);
 	unnamed = client->unnamed;
 	if (unnamed != NULL && unnamed->id == server->unnamed)
 		return STEP_NEXT;
 	server->unnamed_batch = server->batch;
 	if (unnamed == NULL) {
-		send_close(server, "");
-		push(client, PENDING_CLOSE, PENDING_DROP, MARK_UNNAMED, NULL);
+		prepare_send_close(server, "");
+		prepare_owe(client, PENDING_CLOSE, PENDING_DROP, MARK_UNNAMED, NULL);
 		return STEP_NEXT;
 	}
 	send_unnamed(client, unnamed);
-	push(client, PENDING_PARSE, PENDING_DROP, MARK_UNNAMED, statement_ref(unnamed));
+	prepare_owe(client, PENDING_PARSE, PENDING_DROP, MARK_UNNAMED, statement_ref(unnamed));
 	return STEP_NEXT;
 }
 
@@ -636,7 +312,7 @@ enum step statements_parse(struct client *client, uint32_t len)
 		stream_want(&client->stream, MESSAGE_HEADER + 1);
 		return STEP_WAIT;
 	}
-	if (!tracks_names(client) || stream_data(&client->stream)[MESSAGE_HEADER] == '\0')
+	if (!prepare_tracks_names(client) || stream_data(&client->stream)[MESSAGE_HEADER] == '\0')
 		step = forward_unnamed_parse(client, len);
 	else
 		step = forward_named_parse(client, len);
@@ -683,9 +359,9 @@ static enum step rename_bind(struct client *client, const struct bind_message *b
 static enum step bind_unknown(struct client *client, const struct bind_message *bind, uint32_t len)
 {
 	client->bound_read = false;
-	if (is_like_ours(bind->statement))
+	if (prepare_is_reserved(bind->statement))
 		return deny_name(client, bind->statement, len);
-	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+	prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
 
@@ -700,7 +376,7 @@ static enum step bind_unnamed(struct client *client, uint32_t len)
 		client_server(client)->doubt = true;
 	client->bound_read = parsed_here ? client->parsed_read
 					 : unnamed != NULL && state_note_statement(client, unnamed);
-	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+	prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
 
@@ -734,16 +410,16 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 	struct writer writer;
 
 	if (!entry->described || describe_follows(client, len) ||
-	    find_prepared(client, entry) == PREPARED_READY)
+	    prepare_find(client, entry) == PREPARED_READY)
 		return STEP_NEXT;
-	if (ensure_prepared(client, entry) != STEP_NEXT)
+	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
 	statement_name(entry->statement, name);
 	writer_init(&writer, packet, sizeof(packet));
 	compose_describe(&writer, 'S', name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
-	push(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
-	return settle_with(client, true);
+	prepare_owe(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
+	return prepare_settle_now(client);
 }
 
 static enum step bind_known(struct client *client, struct name_entry *entry,
@@ -757,7 +433,7 @@ static enum step bind_known(struct client *client, struct name_entry *entry,
 	if (has_old_columns(client, entry, len))
 		return fail_in_order(client, len, SQLSTATE_FEATURE_NOT_SUPPORTED,
 				     "cached plan must not change result type");
-	if (ensure_prepared(client, entry) != STEP_NEXT)
+	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
 	entry->statement->uses++;
 	flags = statement_verdict(entry->statement)->flags;
@@ -765,7 +441,7 @@ static enum step bind_known(struct client *client, struct name_entry *entry,
 	client->commits |= (flags & VERDICT_COMMIT) != 0;
 	client_server(client)->doubt |= (flags & (VERDICT_DEALLOCATE | VERDICT_DISCARD)) != 0;
 	statement_name(entry->statement, name);
-	push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, name_ref(entry));
+	prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, name_ref(entry));
 	return rename_bind(client, bind, name, len);
 }
 
@@ -775,13 +451,13 @@ static enum step take_bind(struct client *client, const struct bind_message *bin
 
 	if (bind->statement[0] == '\0')
 		return bind_unnamed(client, len);
-	if (!tracks_names(client)) {
+	if (!prepare_tracks_names(client)) {
 		client->bound_read = false;
 		state_note_bound(client_server(client));
-		push(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
+		prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	}
-	if (find_name(client, bind->statement, &entry) != STEP_NEXT)
+	if (prepare_find_name(client, bind->statement, &entry) != STEP_NEXT)
 		return STEP_WAIT;
 	return entry != NULL ? bind_known(client, entry, bind, len)
 			     : bind_unknown(client, bind, len);
@@ -824,21 +500,21 @@ static enum step describe_named(struct client *client, const char *target, uint3
 	struct name_entry *entry;
 	struct writer writer;
 
-	if (find_name(client, target, &entry) != STEP_NEXT)
+	if (prepare_find_name(client, target, &entry) != STEP_NEXT)
 		return STEP_WAIT;
-	if (entry == NULL && is_like_ours(target))
+	if (entry == NULL && prepare_is_reserved(target))
 		return deny_name(client, target, len);
 	if (entry == NULL) {
-		push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+		prepare_owe(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	}
-	if (ensure_prepared(client, entry) != STEP_NEXT)
+	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
 	statement_name(entry->statement, name);
 	writer_init(&writer, packet, sizeof(packet));
 	compose_describe(&writer, 'S', name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
-	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, name_ref(entry));
+	prepare_owe(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, name_ref(entry));
 	stream_skip(&client->stream, len);
 	return STEP_NEXT;
 }
@@ -848,10 +524,10 @@ static enum step close_named(struct client *client, const char *name, uint32_t l
 {
 	struct name_entry *entry;
 
-	if (find_name(client, name, &entry) != STEP_NEXT)
+	if (prepare_find_name(client, name, &entry) != STEP_NEXT)
 		return STEP_WAIT;
-	push(client, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
-	     entry != NULL ? name_ref(entry) : NULL);
+	prepare_owe(client, PENDING_CLOSE, PENDING_MAKE_UP, MARK_NONE,
+		    entry != NULL ? name_ref(entry) : NULL);
 	if (entry != NULL)
 		names_close(client->names, entry, client_server(client)->batch);
 	stream_skip(&client->stream, len);
@@ -862,14 +538,14 @@ static enum step describe_unnamed(struct client *client, uint32_t len)
 {
 	if (ensure_unnamed(client) != STEP_NEXT)
 		return STEP_WAIT;
-	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+	prepare_owe(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
 
 static enum step close_unnamed(struct client *client, uint32_t len)
 {
 	client_server(client)->unnamed_batch = client_server(client)->batch;
-	push(client, PENDING_CLOSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
+	prepare_owe(client, PENDING_CLOSE, PENDING_FORWARD, MARK_UNNAMED, NULL);
 	return forward_whole(client, len);
 }
 
@@ -890,8 +566,8 @@ static enum step describe_portal(struct client *client, uint32_t len)
 {
 	struct name_entry *entry = bound_name(&client_server(client)->pending);
 
-	push(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE,
-	     entry != NULL ? name_ref(entry) : NULL);
+	prepare_owe(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE,
+		    entry != NULL ? name_ref(entry) : NULL);
 	return forward_whole(client, len);
 }
 
@@ -902,9 +578,9 @@ static enum step take_target(struct client *client, uint8_t type,
 
 	if (target->kind == 'P' && type == MSG_DESCRIBE)
 		return describe_portal(client, len);
-	if (target->kind != 'S' || !tracks_names(client)) {
-		push(client, type == MSG_CLOSE ? PENDING_CLOSE : PENDING_DESCRIBE, PENDING_FORWARD,
-		     MARK_NONE, NULL);
+	if (target->kind != 'S' || !prepare_tracks_names(client)) {
+		prepare_owe(client, type == MSG_CLOSE ? PENDING_CLOSE : PENDING_DESCRIBE,
+			    PENDING_FORWARD, MARK_NONE, NULL);
 		return forward_whole(client, len);
 	}
 	if (type == MSG_CLOSE)
