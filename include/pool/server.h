@@ -101,7 +101,7 @@ struct server {
 	uint8_t state;
 	uint8_t copy;
 	uint8_t left;	     /* enum server_left */
-	uint8_t named_left;  /* what statements under names of clients leave when they run */
+	uint8_t named_left;  /* what statements that clients gave names to leave when they run */
 	char last_words[6];  /* SQLSTATE of a FATAL error; "": none */
 	uint8_t replication; /* enum replication of proto/startup.h: what it is made for */
 	char transaction;    /* of the last ReadyForQuery: I, T or E */

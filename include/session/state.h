@@ -44,7 +44,8 @@ bool state_read_text(struct client *client, const char *sql, uint32_t len);
 
 static inline bool state_note_text(struct client *client, const char *sql, uint32_t len)
 {
-	return change_is_possible(sql, len) && state_read_text(client, sql, len);
+	return (client_server(client)->named_left != 0 || change_is_possible(sql, len)) &&
+	       state_read_text(client, sql, len);
 }
 
 /* The same for a named statement that is bound. */
@@ -61,6 +62,9 @@ static inline void state_note_bound(struct server *server)
 	if (server->named_left != 0)
 		server->left = (uint8_t)((server->left | server->named_left) & ~LEFT_ASKED);
 }
+
+/* A function is called by its number. */
+void state_note_function(struct server *server, uint32_t oid);
 
 /* A command was done; `read`: its text was looked at. */
 void state_note_tag(struct client *client, struct server *server, enum tag tag, bool read);

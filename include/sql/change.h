@@ -17,10 +17,12 @@ enum change_kind {
 	CHANGE_CURSOR,	/* declares one that outlives the transaction */
 	CHANGE_CHANNEL, /* LISTEN */
 	CHANGE_TEMP,	/* creates something temporary */
+	CHANGE_EXECUTE, /* whatever the statement does that PREPARE gave a name */
 };
 
 struct change {
 	enum change_kind kind;
+	bool later;    /* when what the text PREPAREs is executed */
 	char name[64]; /* in lower case; what is longer is CHANGE_UNKNOWN */
 };
 
@@ -35,6 +37,7 @@ bool change_is_possible(const char *sql, size_t len);
 struct change_reader {
 	struct lex lex;
 	bool at_start; /* of a statement */
+	bool prepares; /* this statement is for later */
 };
 
 void change_begin(struct change_reader *reader, const char *sql, size_t len, bool std_strings);

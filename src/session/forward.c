@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
@@ -137,6 +138,23 @@ static enum step forward_query(struct client *client, uint32_t len)
 	return forward_whole(client, len);
 }
 
+/* Ends a batch, as Query does. */
+static enum step forward_function_call(struct client *client, uint32_t len)
+{
+	struct server *server = client_server(client);
+
+	if (len >= MESSAGE_HEADER + 4) {
+		if (!forward_is_whole(client, MESSAGE_HEADER + 4))
+			return STEP_WAIT;
+		state_note_function(server,
+				    be32_get(stream_data(&client->stream) + MESSAGE_HEADER));
+	}
+	client->in_batch = false;
+	server->batch++;
+	pending_push(&server->pending, PENDING_FUNCTION, PENDING_FORWARD, MARK_NONE, NULL);
+	return forward_whole(client, len);
+}
+
 /* In copy-in mode the server ignores Sync, so it owes nothing for it. */
 static enum step forward_sync(struct client *client, uint32_t len)
 {
@@ -203,11 +221,8 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		pending_push(&server->pending, PENDING_EXECUTE, PENDING_FORWARD,
 			     client->bound_read ? MARK_READ : MARK_NONE, NULL);
 		return forward_whole(client, len);
-	case MSG_FUNCTION_CALL: /* ends a batch, as Query does */
-		client->in_batch = false;
-		server->batch++;
-		pending_push(&server->pending, PENDING_FUNCTION, PENDING_FORWARD, MARK_NONE, NULL);
-		return forward_whole(client, len);
+	case MSG_FUNCTION_CALL:
+		return forward_function_call(client, len);
 	case MSG_SYNC:
 		return forward_sync(client, len);
 	case MSG_COPY_DONE:

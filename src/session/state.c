@@ -26,6 +26,10 @@
 /* Bytes of names of settings that only their client knows (app.tenant), to ask for by name. */
 #define NAMED_MAX 8192
 
+/* Of set_config, and the first that PostgreSQL does not give to what is its own. */
+#define OID_SET_CONFIG 2078
+#define OID_FIRST_NORMAL 16384
+
 /* ---- a server is leased ---- */
 
 static void tell(struct client *client, int index, const char *value)
@@ -137,6 +141,11 @@ static void note_change(struct client *client, const struct change *change)
 {
 	struct server *server = client_server(client);
 
+	if (change->later) {
+		if (change->kind != CHANGE_SET || !is_reported(server, change->name))
+			server->named_left |= LEFT_SETTINGS | LEFT_UNKNOWN;
+		return;
+	}
 	switch (change->kind) {
 	case CHANGE_RESET:
 		note(server, LEFT_DEFAULTS);
@@ -160,6 +169,9 @@ static void note_change(struct client *client, const struct change *change)
 	case CHANGE_TEMP:
 		note(server, LEFT_TEMPORARY);
 		break;
+	case CHANGE_EXECUTE:
+		state_note_bound(server);
+		break;
 	}
 }
 
@@ -178,7 +190,8 @@ bool state_read_text(struct client *client, const char *sql, uint32_t len)
 bool state_note_statement(struct client *client, struct statement *statement)
 {
 	const uint64_t flags = VERDICT_SET | VERDICT_SETLOCAL | VERDICT_DISCARD | VERDICT_LISTEN |
-			       VERDICT_DDL | VERDICT_CURSOR | VERDICT_DOUBT | VERDICT_OPAQUE;
+			       VERDICT_DDL | VERDICT_CURSOR | VERDICT_PREPARE | VERDICT_DOUBT |
+			       VERDICT_OPAQUE;
 
 	return (statement_verdict(statement)->flags & flags) != 0 &&
 	       state_read_text(client, (const char *)statement->body, statement->text_len);
@@ -199,6 +212,13 @@ bool state_note_named(struct client *client, const char *sql, uint32_t len)
 		server->named_left |= LEFT_UNKNOWN; /* names are remembered for one lease */
 	note(server, before);
 	return read;
+}
+
+/* Of PostgreSQL's own functions that one changes settings; of others nothing is known. */
+void state_note_function(struct server *server, uint32_t oid)
+{
+	if (oid == OID_SET_CONFIG || oid >= OID_FIRST_NORMAL)
+		note(server, LEFT_SETTINGS | LEFT_UNKNOWN);
 }
 
 void state_note_tag(struct client *client, struct server *server, enum tag tag, bool read)

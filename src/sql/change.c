@@ -243,10 +243,12 @@ static bool read_reset(struct lex *lex, struct token *token, struct change *chan
 	return true;
 }
 
-/* CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY ... */
+/* CREATE [OR REPLACE] [GLOBAL | LOCAL] TEMPORARY ...; leaves an EXECUTE to be seen. */
 static bool read_create(struct lex *lex, struct token *token, struct change *change)
 {
 	for (int words = 0; words < 4 && token->kind == TOKEN_WORD; words++) {
+		if (token->word == WORD_EXECUTE)
+			return false;
 		if (token_is(lex, token, "temp") || token_is(lex, token, "temporary")) {
 			change->kind = CHANGE_TEMP;
 			return true;
@@ -352,6 +354,7 @@ void change_begin(struct change_reader *reader, const char *sql, size_t len, boo
 {
 	lex_init(&reader->lex, sql, len, std_strings);
 	reader->at_start = true;
+	reader->prepares = false;
 }
 
 bool change_next(struct change_reader *reader, struct change *change)
@@ -363,6 +366,9 @@ bool change_next(struct change_reader *reader, struct change *change)
 	for (;;) {
 		lex_next(lex, &token);
 		change->name[0] = '\0';
+		if (reader->at_start)
+			reader->prepares = token.word == WORD_PREPARE;
+		change->later = reader->prepares;
 		if (reader->at_start) {
 			bool changes = read_statement(lex, &token, change);
 
@@ -377,6 +383,7 @@ bool change_next(struct change_reader *reader, struct change *change)
 		case TOKEN_BAD:
 			reader->lex.at = reader->lex.end; /* the server refuses it, or we err */
 			change->kind = CHANGE_UNKNOWN;
+			change->later = false;
 			return true;
 		case TOKEN_SEMICOLON:
 			reader->at_start = true;
@@ -391,6 +398,10 @@ bool change_next(struct change_reader *reader, struct change *change)
 			called = true; /* what it means is not known */
 			break;
 		default:
+			if (token.word == WORD_EXECUTE) {
+				change->kind = CHANGE_EXECUTE;
+				return true;
+			}
 			called = token_is(lex, &token, "set_config") ||
 				 token_is(lex, &token, "\"set_config\"");
 		}

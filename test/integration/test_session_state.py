@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """What a client sets is its own: it comes with it, and it does not stay for others."""
+import struct
+
 import psycopg
 import pytest
 
@@ -203,6 +205,74 @@ def test_a_statement_that_was_prepared_earlier_does_not_leak(pgweir, single, tra
         assert show(two, "geqo") == "on"
         one.request(bind("", "s", ["123kB"]), execute(""), sync())
         assert show(two, "work_mem") == "4MB"
+
+
+EXECUTE = {
+    "alone": ["EXECUTE p('123kB')"],
+    "behind another": ["SELECT 1; EXECUTE p('123kB')"],
+    "explained": ["EXPLAIN ANALYZE EXECUTE p('123kB')"],
+    "into a table": ["CREATE TABLE executed AS EXECUTE p('123kB')"],
+    "in a block": ["BEGIN", "EXECUTE p('123kB')", "COMMIT"],
+}
+
+
+@pytest.mark.parametrize("how", EXECUTE)
+@pytest.mark.parametrize("ask", ["query", "extended", "named"])
+@pytest.mark.parametrize("tracked_statements", [200, 0])
+def test_a_statement_that_sql_prepared_does_not_leak(pgweir, single, how, ask, tracked_statements):
+    weir = pgweir(host=single, settings=dict(ONE, max_prepared_statements=tracked_statements))
+    with weir.connect() as one, weir.connect() as two:
+        if ask == "query":
+            one.query("PREPARE p AS SELECT set_config('work_mem', $1, false)")
+        else:
+            one.extended("PREPARE p AS SELECT set_config('work_mem', $1, false)", name="x")
+        assert show(two, "work_mem") == "4MB"
+        for number, sql in enumerate(EXECUTE[how]):
+            if ask == "query":
+                one.query(sql)
+            elif ";" in sql:
+                pytest.skip("several statements")
+            else:
+                one.extended(sql, name="s%d" % number if ask == "named" else "")
+        assert show(two, "work_mem") == "4MB"
+        assert backend(one) == backend(two)
+
+
+def test_what_sql_prepares_follows_when_it_is_executed(tracked):
+    with tracked.connect() as one, tracked.connect() as two:
+        one.query("PREPARE p AS SELECT set_config('work_mem', $1, false)")
+        one.query("EXECUTE p('123kB')")
+        assert show(two, "work_mem") == "4MB"
+        assert show(one, "work_mem") == "123kB"
+
+
+def call_function(client, oid, *arguments):
+    """FunctionCall, all in text."""
+    body = struct.pack("!ihh", int(oid), 0, len(arguments))
+    for argument in arguments:
+        body += struct.pack("!i", len(argument)) + argument.encode()
+    return client.request(wire.message("F", body + struct.pack("!h", 0)))
+
+
+@pytest.mark.parametrize("whose", ["PostgreSQL's", "one's own"])
+def test_a_function_call_does_not_leak(untracked, single, whose):
+    name = "set_config(text,text,boolean)"
+    if whose != "PostgreSQL's":
+        single.query("CREATE FUNCTION set_mine(text, text, boolean) RETURNS text LANGUAGE sql"
+                     " AS 'SELECT set_config($1, $2, $3)'", "app")
+        name = "set_mine(text,text,boolean)"
+    with untracked.connect() as one, untracked.connect() as two:
+        oid = one.value("SELECT '%s'::regprocedure::oid" % name)
+        assert not call_function(one, oid, "work_mem", "123kB", "f").errors
+        assert show(two, "work_mem") == "4MB"
+        assert backend(one) == backend(two)
+
+
+def test_what_a_function_call_sets_follows(tracked):
+    with tracked.connect() as one, tracked.connect() as two:
+        assert not call_function(one, 2078, "work_mem", "123kB", "f").errors
+        assert show(two, "work_mem") == "4MB"
+        assert show(one, "work_mem") == "123kB"
 
 
 @pytest.mark.parametrize("sql, expression", [

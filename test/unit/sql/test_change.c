@@ -13,7 +13,7 @@ static const char *changes(const char *sql)
 		[CHANGE_SET] = "set",	    [CHANGE_RESET] = "reset",
 		[CHANGE_ALL] = "all",	    [CHANGE_UNKNOWN] = "unknown",
 		[CHANGE_CURSOR] = "cursor", [CHANGE_CHANNEL] = "channel",
-		[CHANGE_TEMP] = "temp",
+		[CHANGE_TEMP] = "temp",	    [CHANGE_EXECUTE] = "execute",
 	};
 	static char out[512];
 	struct change_reader reader;
@@ -25,8 +25,9 @@ static const char *changes(const char *sql)
 	while (change_next(&reader, &change)) {
 		bool named = change.kind == CHANGE_SET || change.kind == CHANGE_RESET;
 
-		len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%s%s%s",
-					len != 0 ? " " : "", words[change.kind], named ? ":" : "",
+		len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%s%s%s%s",
+					len != 0 ? " " : "", change.later ? "later:" : "",
+					words[change.kind], named ? ":" : "",
 					named ? change.name : "");
 	}
 	return out;
@@ -100,11 +101,36 @@ static const struct {
 	{ "SET", "unknown" },
 	{ "RESET", "unknown" },
 	{ ";;;", "" },
+	{ "PREPARE p AS SELECT set_config('a.b', $1, false)", "later:set:a.b" },
+	{ "prepare p (text) as SELECT 1; SELECT set_config('a.b', '', false)", "set:a.b" },
+	{ "PREPARE p AS SELECT set_config('a.b', '', false); SET c.d = 1",
+	  "later:set:a.b set:c.d" },
+	{ "PREPARE p AS SELECT 'x", "unknown" },
+	{ "PREPARE TRANSACTION 'x'", "" },
+};
+
+/* Of these nothing is seen at a glance, and nothing needs to as long as nothing was prepared. */
+static const struct {
+	const char *sql;
+	const char *changes;
+} executions[] = {
+	{ "EXECUTE p", "execute" },
+	{ "SELECT 1; execute p('x'); SET a.b = 1", "execute set:a.b" },
+	{ "EXPLAIN ANALYZE EXECUTE p", "execute" },
+	{ "CREATE TABLE t AS EXECUTE p", "execute" },
+	{ "CREATE UNLOGGED TABLE s.t WITH (fillfactor = 50) AS EXECUTE p", "execute" },
+	{ "SELECT \"execute\", 'execute'", "" },
 };
 
 START_TEST(test_changes_of_a_text)
 {
 	ck_assert_str_eq(changes(texts[_i].sql), texts[_i].changes);
+}
+END_TEST
+
+START_TEST(test_whoever_executes_may_change_what_was_prepared)
+{
+	ck_assert_str_eq(changes(executions[_i].sql), executions[_i].changes);
 }
 END_TEST
 
@@ -160,6 +186,8 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tests, test_changes_of_a_text, 0, sizeof(texts) / sizeof(texts[0]));
+	tcase_add_loop_test(tests, test_whoever_executes_may_change_what_was_prepared, 0,
+			    sizeof(executions) / sizeof(executions[0]));
 	tcase_add_loop_test(tests, test_a_glance_misses_none_that_begins_with_it, 0,
 			    sizeof(texts) / sizeof(texts[0]));
 	tcase_add_loop_test(tests, test_a_glance_passes_the_ordinary, 0, 13);
