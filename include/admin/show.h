@@ -39,10 +39,10 @@ struct show_table {
 	}
 
 extern const struct show_table show_active_sockets, show_clients, show_config, show_counters,
-	show_databases, show_dns_hosts, show_dns_zones, show_fds, show_hosts, show_lists, show_mem,
-	show_peer_pools, show_peers, show_pools, show_prepared_statements, show_routes,
-	show_servers, show_sockets, show_state, show_stats, show_stats_averages, show_stats_totals,
-	show_totals, show_users, show_version;
+	show_databases, show_dns_hosts, show_dns_zones, show_fds, show_helpers, show_hosts,
+	show_lists, show_login_queues, show_mem, show_peer_pools, show_peers, show_pools,
+	show_prepared_statements, show_routes, show_servers, show_sockets, show_state, show_stats,
+	show_stats_averages, show_stats_totals, show_totals, show_users, show_version;
 
 /* Parameters that drivers ask for; the values are constant. */
 extern const struct show_table show_one, show_application_name, show_client_encoding,

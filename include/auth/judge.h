@@ -37,6 +37,12 @@ struct judge_verdict {
 /* Whether this build can ask. */
 bool judge_is_built(enum auth_method method);
 
+/*
+ * Who is asked, as one line without secrets: "pam", "ldap ldap1:389 ldap2:389".  What has the same
+ * name answers, or hangs, together.
+ */
+void judge_name(const struct judge_question *question, char *name, size_t size);
+
 /* A question as bytes, in memory of its own. */
 char *judge_compose(const struct judge_question *question, size_t *len);
 

@@ -47,6 +47,12 @@ void ldap_options_done(struct ldap_options *options);
 /* Whether the user is searched for, else the name binds. */
 bool ldap_options_search(const struct ldap_options *options);
 
+/*
+ * The URIs of servers, separated by blanks, from a list of names: what DNS said, or the option.
+ * False: there is no name in it, or no list.
+ */
+bool ldap_uris(const struct ldap_options *options, const char *servers, struct text *uris);
+
 /* ---- names in what the directory is told ---- */
 
 /*

@@ -26,6 +26,9 @@ struct outside {
 void outside_init(struct pooler *pooler);
 void outside_done(void);
 
+/* Who judges, for the console; the outcomes of a queue are those of judge.h. */
+const struct helpers *outside_helpers(void);
+
 /* `ended` comes in a later turn than outside_ask, and may close the client or free it. */
 struct outside *outside_new(struct client *client, enum auth_method method, const char *words,
 			    void (*ended)(struct client *client));

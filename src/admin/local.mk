@@ -7,6 +7,7 @@ libpgweir_a_SOURCES += \
 	src/admin/operate.c include/admin/operate.h \
 	src/admin/show_connections.c include/admin/show.h \
 	src/admin/show_fds.c \
+	src/admin/show_helpers.c \
 	src/admin/show_hosts.c \
 	src/admin/show_pools.c \
 	src/admin/show_process.c \

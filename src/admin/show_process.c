@@ -13,6 +13,7 @@
 #include "pool/statement.h"
 #include "session/client.h"
 #include "session/names.h"
+#include "session/outside.h"
 
 void cell_time(struct cell *cell, int64_t moment)
 {
@@ -231,6 +232,8 @@ static void walk_counters(struct show *show)
 {
 	show_number(show, "stream_pauses", (int64_t)show->pooler->streams.pauses);
 	show_number(show, "replays", (int64_t)count_replays(show->pooler));
+	show_number(show, "helpers_started", (int64_t)outside_helpers()->started);
+	show_number(show, "helpers_lost", (int64_t)outside_helpers()->lost);
 }
 
 static const struct show_column counter_columns[] = {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/ldap.h"
+#include "auth/ldap_options.h"
 #include "auth/pam.h"
 #include "base/mem.h"
 #include "io/helpers.h"
@@ -31,6 +32,24 @@ bool judge_is_built(enum auth_method method)
 		if (judges[i].method == method)
 			return true;
 	return false;
+}
+
+void judge_name(const struct judge_question *question, char *name, size_t size)
+{
+	struct ldap_options options;
+	struct text where = { 0 };
+	char why[200];
+
+	snprintf(name, size, "%s", method_name(question->method));
+	if (question->method != METHOD_LDAP)
+		return;
+	if (ldap_options_read(&options, question->words, why, sizeof(why)) &&
+	    ldap_uris(&options, options.server, &where))
+		snprintf(name, size, "%s", text_string(&where));
+	else if (options.basedn != NULL)
+		snprintf(name, size, "ldap of %s", options.basedn);
+	ldap_options_done(&options);
+	text_done(&where);
 }
 
 /* ---- the question: a letter, then strings ---- */

@@ -19,14 +19,24 @@
 #define CONNECT_SECONDS 5
 #define ANSWER_SECONDS 10
 
+/* What libldap with GnuTLS says of a certificate that it does not take, and what that means. */
+#define TLS_UNEXPLAINED "(unknown error code)"
+#define TLS_EXPLAINED                                                                              \
+	"its certificate is not trusted (TLS_CACERT in ldap.conf, LDAPTLS_CACERT), has expired "   \
+	"or is for another name"
+
 static void explain(struct judge_verdict *verdict, LDAP *ldap, const char *step, int result)
 {
 	char *detail = NULL;
+	const char *said;
 
 	if (ldap != NULL)
 		ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
+	said = detail != NULL && strcmp(detail, TLS_UNEXPLAINED) == 0 ? TLS_EXPLAINED
+	       : detail != NULL					      ? detail
+								      : "";
 	snprintf(verdict->why, sizeof(verdict->why), "%s: %s%s%s", step, ldap_err2string(result),
-		 detail != NULL && *detail != '\0' ? ": " : "", detail != NULL ? detail : "");
+		 *said != '\0' ? ": " : "", said);
 	ldap_memfree(detail);
 }
 
@@ -42,39 +52,21 @@ static void fail(struct judge_verdict *verdict, LDAP *ldap, const char *step, in
 static bool find_servers(const struct ldap_options *options, struct text *uris,
 			 struct judge_verdict *verdict)
 {
-	const char *scheme = options->ldaps ? "ldaps" : "ldap";
-	int port = options->port != 0 ? options->port : options->ldaps ? LDAPS_PORT : LDAP_PORT;
-	char *names = options->server != NULL ? mem_string(options->server) : NULL;
-	char *domain = NULL, *found = NULL, *rest = NULL;
+	char *domain = NULL, *found = NULL;
 
-	if (names == NULL) {
-		if (ldap_dn2domain(options->basedn, &domain) != 0 || domain == NULL ||
-		    ldap_domain2hostlist(domain, &found) != 0 || found == NULL) {
-			verdict->outcome = JUDGE_UNAVAILABLE;
-			snprintf(verdict->why, sizeof(verdict->why),
-				 "no ldapserver, and DNS has no _ldap._tcp.%.200s",
-				 domain != NULL ? domain : "(no domain in ldapbasedn)");
-			ldap_memfree(domain);
-			return false;
-		}
-		names = mem_string(found);
+	if (options->server != NULL)
+		return ldap_uris(options, options->server, uris);
+	if (ldap_dn2domain(options->basedn, &domain) == 0 && domain != NULL)
+		ldap_domain2hostlist(domain, &found);
+	if (found == NULL || !ldap_uris(options, found, uris)) {
+		verdict->outcome = JUDGE_UNAVAILABLE;
+		snprintf(verdict->why, sizeof(verdict->why),
+			 "no ldapserver, and DNS has no _ldap._tcp.%.200s",
+			 domain != NULL ? domain : "(no domain in ldapbasedn)");
 	}
-	for (char *name = strtok_r(names, " ", &rest); name != NULL;
-	     name = strtok_r(NULL, " ", &rest)) {
-		const char *colon = strrchr(name, ':');
-		bool has_port = colon != NULL && strchr(colon, ']') == NULL &&
-				(name[0] == '[' || strchr(name, ':') == colon);
-		bool bare = strchr(name, ':') != NULL && name[0] != '[' && !has_port; /* IPv6 */
-
-		text_printf(uris, "%s%s://%s%s%s", uris->len != 0 ? " " : "", scheme,
-			    bare ? "[" : "", name, bare ? "]" : "");
-		if (!has_port)
-			text_printf(uris, ":%d", port);
-	}
-	free(names);
 	ldap_memfree(found);
 	ldap_memfree(domain);
-	return true;
+	return uris->len != 0;
 }
 
 static LDAP *open_server(const struct ldap_options *options, const char *uri,

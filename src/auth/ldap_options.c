@@ -12,8 +12,10 @@
 #include <ldap.h>
 #endif
 
-/* Of libldap: the whole tree. */
+/* Of libldap: the whole tree, the usual ports. */
 #define SCOPE_SUBTREE 2
+#define PORT_LDAP 389
+#define PORT_LDAPS 636
 
 static bool fail(char *why, size_t size, const char *text)
 {
@@ -152,6 +154,11 @@ static bool read_pair(struct ldap_options *options, const char *key, const char 
 	return false;
 }
 
+static bool is_blank(const char *names)
+{
+	return names[strspn(names, " ")] == '\0';
+}
+
 static bool check(const struct ldap_options *options, char *why, size_t size)
 {
 	bool search = options->basedn != NULL || options->binddn != NULL ||
@@ -168,7 +175,7 @@ static bool check(const struct ldap_options *options, char *why, size_t size)
 	if (options->searchattribute != NULL && options->searchfilter != NULL)
 		return fail(why, size,
 			    "ldapsearchattribute and ldapsearchfilter exclude each other");
-	if (options->server == NULL && options->basedn == NULL)
+	if (options->server != NULL ? is_blank(options->server) : options->basedn == NULL)
 		return fail(why, size, "ldapserver is needed");
 	if (options->ldaps && options->tls)
 		return fail(why, size, "ldaptls is for ldapscheme=ldap, not for ldaps");
@@ -209,6 +216,38 @@ void ldap_options_done(struct ldap_options *options)
 bool ldap_options_search(const struct ldap_options *options)
 {
 	return options->basedn != NULL;
+}
+
+/* ---- servers ---- */
+
+/* An address of IPv6 that stands without brackets. */
+static bool is_bare(const char *name)
+{
+	return name[0] != '[' && strchr(name, ':') != strrchr(name, ':');
+}
+
+static bool has_port(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+
+	return colon != NULL && strchr(colon, ']') == NULL && !is_bare(name);
+}
+
+bool ldap_uris(const struct ldap_options *options, const char *servers, struct text *uris)
+{
+	const char *scheme = options->ldaps ? "ldaps" : "ldap";
+	int port = options->port != 0 ? options->port : options->ldaps ? PORT_LDAPS : PORT_LDAP;
+	char *names = mem_string(servers != NULL ? servers : ""), *rest = NULL;
+
+	for (char *name = strtok_r(names, " ", &rest); name != NULL;
+	     name = strtok_r(NULL, " ", &rest)) {
+		text_printf(uris, is_bare(name) ? "%s%s://[%s]" : "%s%s://%s",
+			    uris->len != 0 ? " " : "", scheme, name);
+		if (!has_port(name))
+			text_printf(uris, ":%d", port);
+	}
+	free(names);
+	return uris->len != 0;
 }
 
 /* ---- names ---- */

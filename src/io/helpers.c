@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,37 +18,111 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* Modules of PAM leak, and libraries read their files once: nobody helps for ever. */
-#define ANSWERS_OF_A_LIFE 500u
-#define LIFE (10 * 60 * USEC_PER_SEC)
-
-/* What is left to a helper whose asker has gone. */
+/* What is left to a helper whose asker has gone, and to one that is to end. */
 #define GRACE USEC_PER_SEC
 
 extern char **environ;
 
 static void give_out(struct helpers *helpers);
 
+/* ---- queues ---- */
+
+static struct helper_queue *find_queue(struct helpers *helpers, const char *name)
+{
+	list_for_each(&helpers->queues, node, after) {
+		struct helper_queue *queue = list_entry(node, struct helper_queue, node);
+
+		if (strncmp(queue->name, name, HELPER_QUEUE_NAME_MAX) == 0)
+			return queue;
+	}
+	return NULL;
+}
+
+static bool is_at_rest(const struct helper_queue *queue)
+{
+	return list_is_empty(&queue->waiting) && list_is_empty(&queue->asked) && queue->busy == 0;
+}
+
+/* A new one, or the one whose rest is the longest; NULL if none rests. */
+static struct helper_queue *find_room(struct helpers *helpers)
+{
+	struct helper_queue *oldest = NULL;
+
+	if (helpers->queues.count < HELPER_QUEUES_MAX)
+		return mem_alloc(sizeof(*oldest));
+	list_for_each(&helpers->queues, node, after) {
+		struct helper_queue *queue = list_entry(node, struct helper_queue, node);
+
+		if (is_at_rest(queue) && (oldest == NULL || queue->used_at < oldest->used_at))
+			oldest = queue;
+	}
+	if (oldest != NULL)
+		list_remove(&oldest->node);
+	return oldest;
+}
+
+/* The queue of this name, made if there is none; NULL: there are too many. */
+static struct helper_queue *take_queue(struct helpers *helpers, const char *name)
+{
+	struct helper_queue *queue = find_queue(helpers, name);
+
+	if (queue == NULL && (queue = find_room(helpers)) != NULL) {
+		memset(queue, 0, sizeof(*queue));
+		snprintf(queue->name, sizeof(queue->name), "%s", name);
+		list_init(&queue->waiting);
+		list_init(&queue->asked);
+		list_append(&helpers->queues, &queue->node);
+	}
+	return queue;
+}
+
+static struct helper_call *first_waiting(const struct helper_queue *queue)
+{
+	struct list_node *node = list_first(&queue->waiting);
+
+	return node != NULL ? list_entry(node, struct helper_call, node) : NULL;
+}
+
 /* ---- a call ---- */
+
+static void enqueue(struct helpers *helpers, struct helper_call *call)
+{
+	list_append(&call->queue->waiting, &call->node);
+	call->queue->bytes += call->len;
+	helpers->waiting_bytes += call->len;
+}
 
 static void forget_question(struct helper_call *call)
 {
-	mem_wipe(call->question, call->len);
+	if (call->question != NULL)
+		mem_wipe(call->question, call->len);
 	free(call->question);
 	call->question = NULL;
+}
+
+/* It is on no list any more; nothing happens if it is on none. */
+static void dequeue(struct helpers *helpers, struct helper_call *call)
+{
+	if (list_has(&call->node) && call->node.list == &call->queue->waiting) {
+		call->queue->bytes -= call->len;
+		helpers->waiting_bytes -= call->len;
+	}
+	list_remove(&call->node);
+	forget_question(call);
 }
 
 static void on_task(struct task *task)
 {
 	struct helper_call *call = list_entry(task, struct helper_call, task);
 
+	list_remove(&call->node);
 	call->answered(call);
 }
 
 static void settle(struct helpers *helpers, struct helper_call *call, const char *why)
 {
-	list_remove(&call->node);
-	forget_question(call);
+	dequeue(helpers, call);
+	list_append(&call->queue->asked, &call->node);
 	call->helper = NULL;
 	call->why = why;
 	loop_post(helpers->loop, &call->task);
@@ -56,9 +132,11 @@ void helper_call_cancel(struct helper_call *call)
 {
 	struct helper *helper = call->helper;
 
-	list_remove(&call->node);
+	if (list_has(&call->node)) {
+		call->queue->left++;
+		dequeue(call->helpers, call);
+	}
 	task_cancel(&call->task);
-	forget_question(call);
 	if (helper != NULL) {
 		usec_t at = clock_now() + GRACE;
 
@@ -73,6 +151,30 @@ void helper_call_cancel(struct helper_call *call)
 
 /* ---- a helper ---- */
 
+static void take_up(struct helper *helper, struct helper_call *call)
+{
+	dequeue(helper->helpers, call);
+	list_append(&call->queue->asked, &call->node);
+	call->helper = helper;
+	helper->call = call;
+	helper->queue = call->queue;
+	helper->queue->busy++;
+	helper->asked_at = clock_now();
+	helper->state = HELPER_BUSY;
+}
+
+/* Whose question it had; NULL: nobody's. */
+static struct helper_call *put_down(struct helper *helper)
+{
+	struct helper_call *call = helper->call;
+
+	if (helper->queue != NULL)
+		helper->queue->busy--;
+	helper->queue = NULL;
+	helper->call = NULL;
+	return call;
+}
+
 /* Its end of the line goes; it ends by itself, unless it hangs. */
 static void dismiss(struct helper *helper)
 {
@@ -81,22 +183,22 @@ static void dismiss(struct helper *helper)
 	ev_io_stop(helpers->loop->ev, &helper->watcher);
 	close(helper->fd);
 	helper->fd = -1;
-	deadline_clear(&helper->deadline);
 	helper->state = HELPER_ENDING;
+	deadline_set(&helpers->deadlines, &helper->deadline, clock_now() + GRACE);
 }
 
 /* With SIGKILL, since what it hangs in may hold back all others. */
 static void lose(struct helper *helper, const char *why)
 {
-	struct helpers *helpers = helper->helpers;
+	struct helper_call *call = put_down(helper);
 
 	log_warn(process, "helper %d: %s", (int)helper->child.pid, why);
+	helper->helpers->lost++;
 	if (ev_is_active(&helper->child)) /* else it is gone, and its number may be another's */
 		kill(helper->child.pid, SIGKILL);
 	dismiss(helper);
-	if (helper->call != NULL)
-		settle(helpers, helper->call, why);
-	helper->call = NULL;
+	if (call != NULL)
+		settle(helper->helpers, call, why);
 }
 
 static void on_child(struct ev_loop *ev, struct ev_child *child, int events)
@@ -107,20 +209,21 @@ static void on_child(struct ev_loop *ev, struct ev_child *child, int events)
 	ev_child_stop(ev, child);
 	if (helper->state != HELPER_ENDING)
 		lose(helper, "it has ended unexpectedly");
+	deadline_clear(&helper->deadline);
 	helper->state = HELPER_NONE;
 	give_out(helper->helpers);
 }
 
 static bool is_old(const struct helper *helper)
 {
-	return helper->answers >= ANSWERS_OF_A_LIFE || clock_now() - helper->started_at > LIFE;
+	return helper->answers >= HELPER_ANSWERS_MAX ||
+	       clock_now() - helper->started_at > HELPER_AGE_MAX;
 }
 
 static void take_answer(struct helper *helper, const char *data, size_t len)
 {
-	struct helper_call *call = helper->call;
+	struct helper_call *call = put_down(helper);
 
-	helper->call = NULL;
 	helper->answers++;
 	helper->state = HELPER_IDLE;
 	deadline_set(&helper->helpers->deadlines, &helper->deadline,
@@ -129,6 +232,7 @@ static void take_answer(struct helper *helper, const char *data, size_t len)
 		dismiss(helper);
 	if (call == NULL)
 		return;
+	call->queue->usec += (uint64_t)(clock_now() - call->asked_at);
 	call->answer = mem_string_n(data, len);
 	call->answer_len = len;
 	settle(helper->helpers, call, NULL);
@@ -158,6 +262,10 @@ static void on_silence(struct deadlines *deadlines, struct list_node *node)
 	(void)deadlines;
 	if (helper->state == HELPER_IDLE) {
 		dismiss(helper); /* nobody needs it any more */
+		return;
+	}
+	if (helper->state == HELPER_ENDING) {
+		kill(helper->child.pid, SIGKILL); /* it is still there: on_child takes this off */
 		return;
 	}
 	lose(helper, helper->call != NULL ? "no answer in time, killed"
@@ -217,6 +325,7 @@ static bool start(struct helper *helper)
 	helper->child.data = helper;
 	ev_child_start(helpers->loop->ev, &helper->child);
 	helper->state = HELPER_IDLE;
+	helpers->started++;
 	log_debug(process, "helper %d: started", (int)pid);
 	return true;
 }
@@ -231,12 +340,7 @@ static void hand_to(struct helper *helper, struct helper_call *call)
 		settle(helpers, call, "the helper took no question");
 		return;
 	}
-	list_remove(&call->node);
-	forget_question(call);
-	call->helper = helper;
-	helper->call = call;
-	helper->kind = call->kind;
-	helper->state = HELPER_BUSY;
+	take_up(helper, call);
 	deadline_set(&helpers->deadlines, &helper->deadline, clock_now() + helpers->patience);
 }
 
@@ -258,36 +362,29 @@ static struct helper *find_free(struct helpers *helpers)
 	return unborn;
 }
 
-static unsigned count_busy(const struct helpers *helpers, uint64_t kind)
+/* Who has waited the longest of those who may be asked now; NULL if there is nobody. */
+static struct helper_call *find_next(const struct helpers *helpers)
 {
-	unsigned count = 0;
+	struct helper_call *next = NULL;
 
-	for (unsigned i = 0; i < HELPERS_MAX; i++)
-		count += helpers->helpers[i].state == HELPER_BUSY &&
-			 helpers->helpers[i].kind == kind;
-	return count;
+	list_for_each(&helpers->queues, node, after) {
+		const struct helper_queue *queue = list_entry(node, struct helper_queue, node);
+		struct helper_call *call = first_waiting(queue);
+
+		if (call != NULL && queue->busy < HELPERS_OF_ONE_QUEUE &&
+		    (next == NULL || call->asked_at < next->asked_at))
+			next = call;
+	}
+	return next;
 }
 
-static unsigned count_waiting(const struct helpers *helpers, uint64_t kind)
-{
-	unsigned count = 0;
-
-	list_for_each(&helpers->waiting, node, after)
-		count += list_entry(node, struct helper_call, node)->kind == kind;
-	return count;
-}
-
-/* Gives those that wait to helpers that are free, in order. */
+/* Gives those that wait to helpers that are free. */
 static void give_out(struct helpers *helpers)
 {
-	list_for_each(&helpers->waiting, node, after) {
-		struct helper_call *call = list_entry(node, struct helper_call, node);
-		struct helper *helper = find_free(helpers);
+	struct helper_call *call;
+	struct helper *helper;
 
-		if (helper == NULL)
-			return;
-		if (count_busy(helpers, call->kind) >= HELPERS_OF_ONE_KIND)
-			continue;
+	while ((call = find_next(helpers)) != NULL && (helper = find_free(helpers)) != NULL) {
 		if (helper->state == HELPER_NONE && !start(helper))
 			settle(helpers, call, "no helper can be started");
 		else
@@ -303,7 +400,7 @@ void helpers_init(struct helpers *helpers, struct loop *loop, const char *argume
 	helpers->argument = argument;
 	helpers->patience = patience;
 	helpers->rest = rest;
-	list_init(&helpers->waiting);
+	list_init(&helpers->queues);
 	deadlines_init(&helpers->deadlines, loop, on_silence);
 	for (unsigned i = 0; i < HELPERS_MAX; i++) {
 		helpers->helpers[i].helpers = helpers;
@@ -311,41 +408,69 @@ void helpers_init(struct helpers *helpers, struct loop *loop, const char *argume
 	}
 }
 
-void helpers_done(struct helpers *helpers)
+static void end_at_once(struct helper *helper)
+{
+	put_down(helper);
+	if (helper->state == HELPER_IDLE || helper->state == HELPER_BUSY)
+		dismiss(helper);
+	if (helper->state == HELPER_ENDING) {
+		kill(helper->child.pid, SIGKILL);
+		ev_child_stop(helper->helpers->loop->ev, &helper->child);
+	}
+	helper->state = HELPER_NONE;
+}
+
+static void cancel_all(struct list *calls)
 {
 	struct list_node *node;
 
-	while ((node = list_first(&helpers->waiting)) != NULL)
+	while ((node = list_first(calls)) != NULL)
 		helper_call_cancel(list_entry(node, struct helper_call, node));
-	for (unsigned i = 0; i < HELPERS_MAX; i++) {
-		struct helper *helper = &helpers->helpers[i];
+}
 
-		if (helper->call != NULL)
-			helper_call_cancel(helper->call);
-		if (helper->state == HELPER_IDLE || helper->state == HELPER_BUSY)
-			dismiss(helper);
-		if (helper->state == HELPER_ENDING) {
-			kill(helper->child.pid, SIGKILL);
-			ev_child_stop(helpers->loop->ev, &helper->child);
-		}
-		helper->state = HELPER_NONE;
+void helpers_done(struct helpers *helpers)
+{
+	list_for_each(&helpers->queues, node, after) {
+		struct helper_queue *queue = list_entry(node, struct helper_queue, node);
+
+		cancel_all(&queue->waiting);
+		cancel_all(&queue->asked);
+	}
+	for (unsigned i = 0; i < HELPERS_MAX; i++)
+		end_at_once(&helpers->helpers[i]);
+	list_for_each(&helpers->queues, node, after) {
+		list_remove(node);
+		free(list_entry(node, struct helper_queue, node));
 	}
 	deadlines_done(&helpers->deadlines);
 }
 
-bool helpers_ask(struct helpers *helpers, struct helper_call *call, uint64_t kind, void *question,
-		 size_t len)
+/* Whether one more may wait. */
+static bool has_room(const struct helpers *helpers, const struct helper_queue *queue, size_t len)
 {
+	return len <= HELPERS_QUESTION_MAX && queue->waiting.count < HELPER_QUEUE_MAX &&
+	       helpers->waiting_bytes + len <= HELPERS_WAITING_BYTES_MAX;
+}
+
+bool helpers_ask(struct helpers *helpers, struct helper_call *call, const char *name,
+		 void *question, size_t len)
+{
+	struct helper_queue *queue = take_queue(helpers, name);
+
 	call->task.run = on_task;
+	call->helpers = helpers;
+	call->queue = queue;
 	call->question = question;
 	call->len = len;
-	call->kind = kind;
-	if (len > HELPERS_QUESTION_MAX || helpers->waiting.count >= HELPERS_WAITING_MAX ||
-	    count_waiting(helpers, kind) >= HELPERS_WAITING_OF_ONE_KIND) {
+	call->asked_at = clock_now();
+	if (queue == NULL || !has_room(helpers, queue, len)) {
+		if (queue != NULL)
+			queue->refused++;
 		forget_question(call);
 		return false;
 	}
-	list_append(&helpers->waiting, &call->node);
+	queue->used_at = call->asked_at;
+	enqueue(helpers, call);
 	give_out(helpers);
 	return true;
 }
@@ -390,6 +515,23 @@ static int take_line(void)
 	return line;
 }
 
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+
+/* What leaks or runs wild is its own end only.  The address sanitizer maps more than any limit. */
+static void bound_memory(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > HELPER_MEMORY_MAX) {
+		limit.rlim_cur = HELPER_MEMORY_MAX;
+		setrlimit(RLIMIT_DATA, &limit);
+	}
+#endif
+}
+
 void helper_run(helper_answer *answer)
 {
 	char *question = mem_alloc(HELPERS_QUESTION_MAX + 1);
@@ -400,6 +542,7 @@ void helper_run(helper_answer *answer)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_DUMPABLE, 0);
 	outlive_signals();
+	bound_memory();
 	line = take_line();
 	for (;;) {
 		ssize_t len = recv(line, question, HELPERS_QUESTION_MAX, 0);

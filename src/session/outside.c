@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/mem.h"
 #include "session/client.h"
@@ -29,6 +28,13 @@ void outside_done(void)
 	helpers_done(&helpers);
 }
 
+const struct helpers *outside_helpers(void)
+{
+	return &helpers;
+}
+
+_Static_assert(JUDGE_UNAVAILABLE < HELPER_OUTCOMES, "a count for each outcome");
+
 static void on_answered(struct helper_call *call)
 {
 	struct outside *outside = list_entry(call, struct outside, call);
@@ -40,6 +46,7 @@ static void on_answered(struct helper_call *call)
 		outside->verdict.outcome = JUDGE_UNAVAILABLE;
 		snprintf(outside->verdict.why, sizeof(outside->verdict.why), "%s", call->why);
 	}
+	call->queue->outcomes[outside->verdict.outcome]++;
 	outside->ended(outside->client);
 }
 
@@ -74,12 +81,12 @@ bool outside_ask(struct outside *outside, const char *user, const char *password
 		.host = host_text(outside->client, host, sizeof(host)),
 		.words = outside->words,
 	};
-	uint64_t kind = XXH3_64bits_withSeed(outside->words, strlen(outside->words),
-					     (XXH64_hash_t)outside->method);
+	char queue[HELPER_QUEUE_NAME_MAX + 1];
 	size_t len;
 	char *data = judge_compose(&question, &len);
 
-	outside->asking = helpers_ask(&helpers, &outside->call, kind, data, len);
+	judge_name(&question, queue, sizeof(queue));
+	outside->asking = helpers_ask(&helpers, &outside->call, queue, data, len);
 	return outside->asking;
 }
 

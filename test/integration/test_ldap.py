@@ -11,9 +11,11 @@ import psycopg2
 import pytest
 
 from harness import wire
-from harness.cluster import is_alive
-from harness.directory import ADMIN, ADMIN_SECRET, PEOPLE, Directory, find_slapd
-from harness.helpers import many, refusal
+from harness.cluster import is_alive, unprivileged
+from harness.directory import (ADMIN, ADMIN_SECRET, PEOPLE, Directory, find_slapd, has_ipv6,
+                               make_certificate)
+from harness.dns import SRV
+from harness.helpers import fatal, many, refusal
 
 PEOPLE_HERE = {"app": "word-of-app", "scram_user": "scram-secret", "app2": "word-of-app2",
                "odd, (name) * #": "odd-word", "admin": "directory-admin"}
@@ -53,13 +55,17 @@ def ruled(pgweir, single):
     """ruled(hba, **settings): a pgweir with these lines."""
     def make(hba, **settings):
         weir = pgweir(host=single, start=False, settings=dict({"auth_type": "hba"}, **settings))
-        path = os.path.join(weir.dir, "hba")
-        with open(path, "w") as file:
-            file.write(hba)
-        os.chmod(path, 0o644)
-        weir.template["pgweir"]["auth_hba_file"] = path
+        give_rules(weir, hba)
         return weir.start()
     return make
+
+
+def give_rules(weir, hba):
+    path = os.path.join(weir.dir, "hba")
+    with open(path, "w") as file:
+        file.write(hba)
+    os.chmod(path, 0o644)
+    weir.template["pgweir"]["auth_hba_file"] = path
 
 
 def enters(weir, user, password, **arguments):
@@ -148,26 +154,167 @@ def test_of_several_servers_the_next_one_is_asked(judged, directory):
     assert is_refused(weir, "app", "wrong")
 
 
-def test_start_tls(pgweir, single, workdir):
+def test_a_list_of_servers_that_are_all_down_is_said_so(judged, directory):
+    weir = judged(directory.bind.replace("ldapserver=127.0.0.1",
+                                         'ldapserver="127.0.0.1:1 127.0.0.1:2"'))
+    error = refusal(weir, user="app", password="word-of-app")
+    assert (error.sqlstate, error["M"]) == ("28000", FAILED % "app")
+    weir.wait_log("login refused: LDAP: ldap://127.0.0.1:2: .*Can't contact LDAP server")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+def test_a_server_at_an_address_of_ipv6(judged, directory):
+    for server in ("::1", "[::1]", "[::1]:%d" % directory.port):
+        weir = judged(directory.bind.replace("ldapserver=127.0.0.1", "ldapserver=" + server))
+        assert enters(weir, "app", "word-of-app")
+        assert is_refused(weir, "app", "wrong")
+        assert weir.admin("SHOW LOGIN_QUEUES", password="directory-admin")[0]["queue"] == (
+            "ldap://[::1]:%d" % directory.port)
+    weir = judged('ldapurl="ldap://[::1]:%d/%s?uid?sub"' % (directory.port, PEOPLE))
+    assert enters(weir, "app", "word-of-app")
+
+
+# Over TLS.
+
+
+@pytest.fixture(scope="module")
+def secured(workdir):
+    """A directory with a certificate for 127.0.0.1."""
     if not find_slapd() or not shutil.which("openssl"):
         pytest.skip("no slapd or no openssl")
     folder = tempfile.mkdtemp(prefix="ldap-", dir=workdir)
     os.chmod(folder, 0o755)
-    pair = [os.path.join(folder, name) for name in ("certificate", "key")]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-                    "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
-    os.chmod(pair[1], 0o644)
-    directory = Directory(folder, PEOPLE_HERE, pair).start()
-    try:
-        settings = {"auth_type": "ldap", "auth_ldap_options": directory.bind + " ldaptls=1"}
-        known = pgweir(host=single, settings=settings, env={"LDAPTLS_CACERT": pair[0]})
-        assert enters(known, "app", "word-of-app")
-        unknown = pgweir(host=single, settings=settings)
-        assert refusal(unknown, user="app", password="word-of-app").sqlstate == "28000"
-        unknown.wait_log("StartTLS: ")
-    finally:
-        directory.stop()
+    directory = Directory(folder, PEOPLE_HERE, make_certificate(folder, "IP:127.0.0.1")).start()
+    yield directory
+    directory.stop()
+
+
+@pytest.fixture
+def trusting(pgweir, single, secured):
+    """trusting(options, **env): a pgweir that knows the directory's certificate."""
+    def make(options, **env):
+        return pgweir(host=single, env=dict({"LDAPTLS_CACERT": secured.certificate[0]}, **env),
+                      settings={"auth_type": "ldap", "auth_ldap_options": options})
+    return make
+
+
+def over_tls(options, secured):
+    """ldaps in three forms: by the scheme, by the scheme and the server's port, by a URL."""
+    plain, port = "ldapport=%d" % secured.port, secured.tls_port
+    return (options.replace(plain, "ldapport=%d ldapscheme=ldaps" % port),
+            options.replace(plain, "ldapscheme=ldaps").replace("127.0.0.1", "127.0.0.1:%d" % port),
+            'ldapurl="ldaps://127.0.0.1:%d/%s?uid?sub"' % (port, PEOPLE))
+
+
+def test_ldaps(trusting, secured):
+    for options in over_tls(secured.bind, secured):
+        weir = trusting(options)
+        assert enters(weir, "app", "word-of-app")
+        assert is_refused(weir, "app", "wrong")
+        weir.stop()
+
+
+def test_start_tls(trusting, secured):
+    for options in (secured.bind, secured.search):
+        weir = trusting(options + " ldaptls=1")
+        assert enters(weir, "app", "word-of-app")
+        assert is_refused(weir, "app", "wrong")
+
+
+def cannot_be_asked(weir, why):
+    error = refusal(weir, user="app", password="word-of-app")
+    assert (error.sqlstate, error["M"]) == ("28000", FAILED % "app")
+    weir.wait_log("login refused: LDAP: " + why)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_no_directory(trusting, secured, workdir):
+    folder = tempfile.mkdtemp(prefix="ldap-", dir=workdir)
+    os.chmod(folder, 0o755)
+    other = make_certificate(folder, "IP:127.0.0.1")[0]
+    weir = trusting(secured.bind + " ldaptls=1", LDAPTLS_CACERT=other)
+    cannot_be_asked(weir, "ldap://.*: StartTLS: .*certificate")
+    weir = trusting(over_tls(secured.bind, secured)[0], LDAPTLS_CACERT=other)
+    cannot_be_asked(weir, "ldaps://.*: bind as .*: Can't contact LDAP server: .*certificate")
+
+
+def test_a_certificate_for_another_name_is_no_directory(trusting, secured):
+    weir = trusting(secured.bind.replace("127.0.0.1", "localhost") + " ldaptls=1")
+    cannot_be_asked(weir, "ldap://localhost:.*: StartTLS: .*(other name|another name|match)")
+
+
+def test_a_directory_without_tls_is_not_asked_in_clear(judged, directory):
+    cannot_be_asked(judged(directory.bind + " ldaptls=1"), "ldap://.*: StartTLS: ")
+    cannot_be_asked(judged(directory.bind + " ldapscheme=ldaps"), "ldaps://.*: bind as ")
+
+
+# Servers that DNS knows.
+
+
+@pytest.fixture
+def discovering(pgweir, single, name_server):
+    """discovering(options): a pgweir whose whole resolver, libc's too, asks name_server."""
+    if not all(map(shutil.which, ("unshare", "setpriv"))) or subprocess.run(
+            ["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespaces")
+
+    def make(options):
+        weir = pgweir(host=single, start=False, settings={"auth_type": "hba"})
+        give_rules(weir, "host all admin all trust\nhost all all all ldap %s\n" % options)
+        weir.spawn = lambda: spawn_with(weir, name_server.resolv_conf)
+        return weir.start()
+    return make
+
+
+def spawn_with(weir, resolv_conf):
+    as_whom = unprivileged()
+    env = dict(os.environ)
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:exitcode=99:handle_abort=1")
+    with open(weir.logfile, "a") as log:
+        weir.process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c",
+             'mount --bind "$1" /etc/resolv.conf && shift && exec setpriv "$@"', "sh", resolv_conf,
+             "--reuid=%d" % as_whom["user"], "--regid=%d" % as_whom["group"], "--clear-groups",
+             weir.binary, weir.ini],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=weir.dir, env=env)
+
+
+BY_BASE = 'ldapbasedn="dc=example,dc=net"'
+SERVICE = "_ldap._tcp.example.net"
+
+
+def test_without_a_server_dns_is_asked_for_those_of_the_domain(discovering, name_server, directory):
+    name_server.names["ldap1.example.net"] = ["127.0.0.1"]
+    name_server.services[SERVICE] = [(10, directory.port, "ldap1.example.net")]
+    weir = discovering(BY_BASE)
+    assert enters(weir, "app", "word-of-app")
+    assert is_refused(weir, "app", "wrong")
+    weir.wait_log("login refused: LDAP: ldap://ldap1.example.net:%d: " % directory.port)
+    assert name_server.count(SERVICE, SRV) == 2
+    shown = weir.admin("SHOW LOGIN_QUEUES")
+    assert [row["queue"] for row in shown] == ["ldap of dc=example,dc=net"]
+
+
+def test_of_the_servers_of_a_domain_the_next_one_is_asked(discovering, name_server, directory):
+    name_server.names.update({"a.example.net": ["127.0.0.1"], "b.example.net": ["127.0.0.1"]})
+    name_server.services[SERVICE] = [(20, directory.port, "a.example.net"),
+                                     (10, 1, "b.example.net"), (15, 1, "c.example.net")]
+    weir = discovering(BY_BASE)
+    assert enters(weir, "app", "word-of-app")
+
+
+def test_a_domain_without_servers_is_said_so(discovering, name_server):
+    weir = discovering(BY_BASE)
+    cannot_be_asked(weir, "no ldapserver, and DNS has no _ldap._tcp.example.net")
+
+
+def test_a_name_server_that_is_silent_holds_up_nobody_else(discovering, name_server):
+    name_server.names[SERVICE] = None
+    weir = discovering(BY_BASE)
+    with many(lambda: ask(weir), 1), weir.connect("admin", "pgbouncer") as console:
+        assert console.query("SHOW HELPERS").dicts()[0]["state"] == "busy"
+
+
+# Lines and settings.
 
 
 def test_lines_of_an_hba_file_ask_each_their_own_directory(ruled, directory):
@@ -238,9 +385,6 @@ def test_a_directory_that_hangs_holds_up_nobody_else(ruled, directory, workdir, 
         directory.pause()
         with many(lambda: ask(weir), 23) as waiting:
             wait_until(lambda: len(helpers(weir)) == 3)
-            # One too many.
-            error = refusal(weir, user="app", password="x")
-            assert error.sqlstate == "53300"
             begun = time.monotonic()
             assert enters(weir, "scram_user", "scram-secret")
             assert enters(weir, "app2", "word-of-app2")
@@ -253,6 +397,69 @@ def test_a_directory_that_hangs_holds_up_nobody_else(ruled, directory, workdir, 
         assert len(helpers(weir)) <= 4
     finally:
         other.stop()
+
+
+def queues(console):
+    return {row["queue"]: row for row in console.query("SHOW LOGIN_QUEUES").dicts()}
+
+
+def test_a_crowd_at_a_slow_directory_waits_and_harms_nobody(ruled, directory, wait_until):
+    weir = ruled("host all app all ldap %s\nhost all all all scram-sha-256\n" % directory.bind,
+                 max_client_conn=3000)
+    where = "ldap://127.0.0.1:%d" % directory.port
+    with weir.connect("admin", "pgbouncer", password="admin-secret") as console:
+        directory.pause()
+        with many(lambda: ask(weir), 1003) as waiting:
+            wait_until(lambda: queues(console)[where]["waiting"] == "1000")
+            # They are no burden to others.
+            begun = time.monotonic()
+            for _ in range(50):
+                assert enters(weir, "scram_user", "scram-secret")
+            assert time.monotonic() - begun < 5
+            # Too many.
+            with many(lambda: ask(weir), 500) as more:
+                for client in more:
+                    error = fatal(client)
+                    assert (error.sqlstate, error["M"]) == (
+                        "53300", "too many logins wait for ldap authentication")
+            found = queues(console)[where]
+            assert float(found["oldest"]) > 0 and int(found["bytes"]) > 100000
+            assert (found["helpers"], found["refused"]) == ("3", "500")
+            busy = console.query("SHOW HELPERS").dicts()
+            assert [row["state"] for row in busy] == ["busy"] * 3
+            assert all(float(row["request_age"]) > 0 and 0 < float(row["killed_in"]) <= 30
+                       and int(row["memory"]) > 0 for row in busy)
+            # And a directory that comes back finds them all.
+            directory.resume()
+            for client in waiting:
+                assert client.recv().type == "R"
+        found = queues(console)[where]
+        assert (found["accepted"], found["failed"], found["left"]) == ("1003", "0", "0")
+        assert (found["waiting"], found["bytes"], found["helpers"]) == ("0", "0", "0")
+        assert int(found["total_time"]) > 0
+
+
+def test_the_console_shows_what_came_of_logins(ruled, directory, wait_until):
+    weir = ruled("host all app all ldap %s\n"
+                 "host all app2 all ldap ldapserver=127.0.0.1 ldapport=1 ldapprefix=x\n"
+                 "host all all all scram-sha-256\n" % directory.bind)
+    assert enters(weir, "app", "word-of-app")
+    assert is_refused(weir, "app", "wrong")
+    assert refusal(weir, user="app2", password="x").sqlstate == "28000"
+    with weir.connect("admin", "pgbouncer", password="admin-secret") as console:
+        directory.pause()
+        ask(weir).close()
+        where = "ldap://127.0.0.1:%d" % directory.port
+        wait_until(lambda: queues(console)[where]["left"] == "1")
+        assert "abandoned" in [row["state"] for row in console.query("SHOW HELPERS").dicts()]
+        found = queues(console)
+        counts = [[found[name][key] for key in ("accepted", "denied", "failed", "left")]
+                  for name in (where, "ldap://127.0.0.1:1")]
+        assert counts == [["1", "1", "0", "1"], ["0", "0", "1", "0"]]
+        wait_until(lambda: dict(console.query("SHOW COUNTERS").rows)["helpers_lost"] == "1")
+        started = int(dict(console.query("SHOW COUNTERS").rows)["helpers_started"])
+        directory.resume()
+        assert started >= 1
 
 
 def test_clients_that_leave_free_their_helpers(judged, directory, wait_until):

@@ -63,6 +63,10 @@ COLUMNS = {
     # Ours.
     "HOSTS": "cluster host port:i role health admin lag:n timeline:q lsn connections:i leased:i "
              "reads:q writes:q cause",
+    "HELPERS": "pid:i state queue request_age:n killed_in:n age:n age_limit:n answers:i "
+               "answers_limit:i memory:q memory_limit:q",
+    "LOGIN_QUEUES": "queue waiting:i waiting_limit:i oldest:n bytes:q bytes_limit:q helpers:i "
+                    "helpers_limit:i accepted:q denied:q failed:q left:q refused:q total_time:q",
     "ROUTES": "database cluster route read_consistency max_replica_lag no_replica",
     "COUNTERS": "name value:q",
 }

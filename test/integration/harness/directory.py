@@ -18,12 +18,31 @@ def find_slapd():
     return path if path and os.path.isdir(SCHEMA) else None
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def make_certificate(folder, names):
+    """A certificate of its own for these names, as in subjectAltName, and its key."""
+    pair = [os.path.join(str(folder), name) for name in ("certificate", "key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=ldap.example.net", "-addext", "subjectAltName=" + names,
+                    "-out", pair[0], "-keyout", pair[1]], check=True, capture_output=True)
+    os.chmod(pair[1], 0o644)
+    return pair
+
+
 class Directory:
     """people: uid -> password, below PEOPLE; certificate: (certificate, key) for TLS."""
 
     def __init__(self, folder, people, certificate=None):
         self.dir, self.people, self.certificate = str(folder), people, certificate
-        self.process = self.port = None
+        self.process = self.port = self.tls_port = None
         os.mkdir(os.path.join(self.dir, "db"))
         for path in (self.dir, os.path.join(self.dir, "db")):
             give(path)
@@ -68,9 +87,14 @@ class Directory:
 
     def start(self):
         self.port = free_port()
+        urls = ["ldap://127.0.0.1:%d" % self.port]
+        if has_ipv6():
+            urls.append("ldap://[::1]:%d" % self.port)
+        if self.certificate:
+            self.tls_port = free_port()
+            urls.append("ldaps://127.0.0.1:%d" % self.tls_port)
         self.process = subprocess.Popen(
-            [find_slapd(), "-d", "0", "-h", "ldap://127.0.0.1:%d" % self.port,
-             "-f", self.path("slapd.conf")], stdin=subprocess.DEVNULL,
+            [find_slapd(), "-d", "0", "-h", " ".join(urls), "-f", self.path("slapd.conf")], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **unprivileged())
 
         def is_up():

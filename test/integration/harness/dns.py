@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
-"""A small name server: A, AAAA, SOA, no such name, no answer, answers that change."""
+"""A small name server: A, AAAA, SOA, SRV, no such name, no answer, answers that change."""
 import os
 import random
 import socket
 import struct
 import threading
 
-A, SOA, AAAA = 1, 6, 28
+A, SOA, AAAA, SRV = 1, 6, 28, 33
 NXDOMAIN = 3
 
 
@@ -41,11 +41,12 @@ def bind():
 
 
 class NameServer:
-    """Answers from .names (name -> list of addresses, or None: no answer at all) and .serials
-    (zone -> number); everything else does not exist. `.asked` has (name, type) of each question."""
+    """Answers from .names (name -> list of addresses, or None: no answer at all), .serials
+    (zone -> number) and .services (name -> list of (priority, port, target)); everything else does not exist. `.asked` has (name, type) of each question."""
 
     def __init__(self, folder, ttl=1):
-        self.names, self.serials, self.asked, self.ttl = {}, {}, [], ttl
+        self.names, self.serials, self.services = {}, {}, {}
+        self.asked, self.ttl = [], ttl
         self.socket, self.address = bind()
         self.resolv_conf = os.path.join(str(folder), "resolv.conf")
         with open(self.resolv_conf, "w") as file:
@@ -67,7 +68,7 @@ class NameServer:
     def answer(self, data):
         name, kind, question = read_question(data)
         self.asked.append((name, kind))
-        known = name in self.names or name in self.serials
+        known = name in self.names or name in self.serials or name in self.services
         if name in self.names and self.names[name] is None:
             return None
         records = [self.record(kind, value) for value in self.find(name, kind)]
@@ -78,6 +79,8 @@ class NameServer:
     def find(self, name, kind):
         if kind == SOA:
             return [self.serials[name]] if name in self.serials else []
+        if kind == SRV:
+            return self.services.get(name) or []
         family = {A: socket.AF_INET, AAAA: socket.AF_INET6}.get(kind)
         found = []
         for address in self.names.get(name) or []:
@@ -89,6 +92,9 @@ class NameServer:
         if kind == SOA:
             value = encode_name("ns.test") + encode_name("root.test") + struct.pack(
                 "!IIIII", value, 60, 60, 60, 60)
+        if kind == SRV:
+            priority, port, target = value
+            value = struct.pack("!HHH", priority, 1, port) + encode_name(target)
         return b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, self.ttl, len(value)) + value
 
     def count(self, name, kind=A):

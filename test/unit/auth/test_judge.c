@@ -52,6 +52,30 @@ START_TEST(test_only_yes_is_yes)
 }
 END_TEST
 
+static const char *name_of(enum auth_method method, const char *words)
+{
+	static char name[64];
+	struct judge_question question = { method, "alice", "secret", "", words };
+
+	judge_name(&question, name, sizeof(name));
+	return name;
+}
+
+START_TEST(test_who_is_asked_has_a_name_without_secrets)
+{
+	ck_assert_str_eq(name_of(METHOD_PAM, ""), "pam");
+	ck_assert_str_eq(name_of(METHOD_LDAP, "ldapserver=a ::1 b:99\nldapprefix=x\n"),
+			 "ldap://a:389 ldap://[::1]:389 ldap://b:99");
+	/* Whatever else is asked of it: it hangs for all of them. */
+	ck_assert_str_eq(
+		name_of(METHOD_LDAP, "ldapserver=a\nldapbasedn=dc=x\nldapbindpasswd=hush\n"),
+		"ldap://a:389");
+	ck_assert_str_eq(name_of(METHOD_LDAP, "ldapbasedn=dc=x\nldapbindpasswd=hush\n"),
+			 "ldap of dc=x");
+	ck_assert_str_eq(name_of(METHOD_LDAP, "ldapbindpasswd=hush\n"), "ldap");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("judge");
@@ -61,6 +85,7 @@ int main(void)
 
 	tcase_add_test(tcase, test_a_question_arrives_as_it_was_asked);
 	tcase_add_test(tcase, test_only_yes_is_yes);
+	tcase_add_test(tcase, test_who_is_asked_has_a_name_without_secrets);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

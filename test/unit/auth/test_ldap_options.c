@@ -91,6 +91,8 @@ START_TEST(test_what_makes_no_sense_is_refused)
 	check_refused("", "ldapbasedn, ldapprefix or ldapsuffix is needed");
 	check_refused("ldapserver=a", "ldapbasedn, ldapprefix or ldapsuffix is needed");
 	check_refused("ldapprefix=a", "ldapserver is needed");
+	check_refused("ldapserver=\" \" ldapprefix=a", "ldapserver is needed");
+	check_refused("ldapserver=\" \" ldapbasedn=a", "ldapserver is needed");
 	check_refused("ldapserver=a ldapprefix=\"cn=\" ldapbasedn=x", "do not go together");
 	check_refused("ldapserver=a ldapsuffix=b ldapbinddn=x", "do not go together");
 	check_refused("ldapserver=a ldapbasedn=b ldapsearchattribute=c ldapsearchfilter=d",
@@ -104,6 +106,23 @@ START_TEST(test_what_makes_no_sense_is_refused)
 	check_refused("ldapserver=a ldapprefix=b ldap=x", "unknown option \"ldap\"");
 	check_refused("ldapserver", "key=value");
 	check_refused("ldapserver=\"a", "a quote is missing");
+}
+END_TEST
+
+static const char *uris(const char *line)
+{
+	text_clear(&out);
+	ck_assert(read_line(line));
+	ck_assert(ldap_uris(&options, options.server, &out));
+	return text_string(&out);
+}
+
+START_TEST(test_servers_are_names_addresses_and_ports)
+{
+	ck_assert_str_eq(uris("ldapserver=\" a  b:99 \" ldapprefix=x"), "ldap://a:389 ldap://b:99");
+	ck_assert_str_eq(uris("ldapserver=a ldapprefix=x ldapscheme=ldaps"), "ldaps://a:636");
+	ck_assert_str_eq(uris("ldapserver=\"::1 [::1] [::1]:9\" ldapprefix=x ldapport=7"),
+			 "ldap://[::1]:7 ldap://[::1]:7 ldap://[::1]:9");
 }
 END_TEST
 
@@ -177,6 +196,7 @@ int main(void)
 	tcase_add_test(tcase, test_a_url_says_all_at_once);
 #endif
 	tcase_add_test(tcase, test_what_makes_no_sense_is_refused);
+	tcase_add_test(tcase, test_servers_are_names_addresses_and_ports);
 	tcase_add_test(tcase, test_no_explanation_has_a_value_in_it);
 	tcase_add_test(tcase, test_options_are_bounded);
 	tcase_add_test(tcase, test_a_name_in_a_distinguished_name_is_one_value);
