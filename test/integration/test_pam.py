@@ -4,16 +4,18 @@ import glob
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 
 import pytest
 
 from harness import wire
 from harness.cluster import give, is_alive
-from harness.helpers import refusal
+from harness.helpers import many, refusal
 
 FOUND = [path for folder in ("/usr/lib", "/usr/lib64", "/usr/lib/*-linux-*")
          for path in glob.glob(folder + "/libpam_wrapper.so")]
+TALK = os.path.join(os.path.dirname(wire.__file__), "pam_talk.c")
 FAILED = 'PAM authentication failed for user "%s"'
 
 # The password has to be on standard input, and the client's host in PAM_RHOST.
@@ -130,3 +132,99 @@ def test_pam_that_hangs_holds_up_nobody_else(judged, wait_until):
 def test_pam_and_auth_user_exclude_each_other(judged):
     weir = judged(auth_user="postgres")
     assert refusal(weir, user="app", password="x")["M"] == "bouncer config error"
+
+
+# What modules say and want, by one that does what it is told (harness/pam_talk.c).
+
+ACCT_EXPIRED, NEW_AUTHTOK_REQD, AUTHINFO_UNAVAIL, MAXTRIES = 13, 12, 9, 8
+
+
+@pytest.fixture(scope="module")
+def module(workdir):
+    """The path of the module."""
+    path = os.path.join(tempfile.mkdtemp(prefix="pam-", dir=workdir), "pam_talk.so")
+    os.chmod(os.path.dirname(path), 0o755)
+    made = subprocess.run(["cc", "-shared", "-fPIC", "-o", path, TALK, "-lpam"],
+                          capture_output=True, text=True)
+    if made.returncode != 0:
+        pytest.skip("no compiler, or no headers of PAM")
+    return path
+
+
+@pytest.fixture
+def told(judged, module):
+    """told(auth, account="", **settings): a pgweir whose PAM does this, as pam_talk.c has it."""
+    def make(auth="ask=Password:", account="", **settings):
+        return judged("auth required %s %s\naccount required %s %s\n"
+                      % (module, auth, module, account), **settings)
+    return make
+
+
+def test_an_account_that_has_expired_is_refused_and_the_log_says_why(told):
+    weir = told(account="[error=Your account has expired.] result=%d" % ACCT_EXPIRED)
+    assert is_refused(weir, "app", "app-word")
+    weir.wait_log(r"login refused: PAM: pam_acct_mgmt: User account has expired "
+                  r"\(Your account has expired\.\)")
+
+
+def test_a_password_that_must_be_changed_is_no_login(told):
+    weir = told(account="[info=You are required to change your password.] result=%d"
+                % NEW_AUTHTOK_REQD)
+    assert is_refused(weir, "app", "app-word")
+    weir.wait_log(r"pam_acct_mgmt: .*new one required.*\(You are required to change")
+
+
+def test_a_conversation_of_several_steps_gets_the_password_each_time(told):
+    weir = told("[info=Welcome] ask=Password: ask=Again:")
+    assert enters(weir, "app", "app-word")
+    assert is_refused(weir, "app", "wrong")
+    assert "app-word" not in weir.log()
+
+
+def test_a_question_that_is_not_for_a_password_is_no_login(told):
+    weir = told("ask=Password: [show=One-time code: ]")
+    assert is_refused(weir, "app", "app-word")
+    weir.wait_log(r"login refused: PAM: pam_authenticate: Conversation error "
+                  r"\(cannot answer One-time code: \)")
+
+
+def test_what_modules_say_makes_no_lines_of_its_own_in_the_log(told):
+    weir = told("[error=one%%two %s three] result=%d" % ("x" * 150, MAXTRIES))
+    mark = weir.log_mark()
+    assert is_refused(weir, "app", "app-word")
+    lines = [line for line in weir.log_since(mark).splitlines()
+             if not line.startswith("PWRAP_ERROR")]
+    assert [line for line in lines if "(one two xxx" in line]
+    assert [line for line in lines if " [%d] " % weir.pid not in line] == []
+
+
+def test_pam_that_cannot_ask_is_no_wrong_password(told):
+    weir = told("result=%d" % AUTHINFO_UNAVAIL)
+    error = refusal(weir, user="app", password="app-word")
+    assert (error.sqlstate, error["M"]) == ("28000", FAILED % "app")
+    weir.wait_log("login refused: PAM: pam_authenticate: Authentication service cannot retrieve")
+
+
+def test_a_module_that_wants_all_memory_does_not_get_it(told):
+    weir = told("ask=Password: eat=600")
+    assert is_refused(weir, "app", "app-word")
+    weir.wait_log("login refused: PAM: pam_authenticate: Memory buffer error")
+    weir = told("ask=Password: eat=100")
+    assert enters(weir, "app", "app-word")
+
+
+def ask(weir):
+    """A client that has sent its password and waits."""
+    client = wire.Wire(weir.port, "app", "app", login=False)
+    client.send(wire.startup({"user": "app", "database": "app"}))
+    assert client.recv().type == "R"
+    client.send(wire.password("app-word"))
+    return client
+
+
+def test_a_module_that_hangs_is_killed_when_nobody_waits_any_more(told, wait_until):
+    weir = told("ask=Password: hang", admin_users="app", client_login_timeout=1)
+    mark = weir.log_mark()
+    with many(lambda: ask(weir), 3):
+        weir.wait_log("helper .*: no answer, and nobody waits any more: killed", since=mark)
+    assert "client_login_timeout" in weir.log_since(mark)
