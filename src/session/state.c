@@ -20,6 +20,7 @@
 #include "proto/compose.h"
 #include "proto/extended.h"
 #include "session/forward.h"
+#include "session/names.h"
 #include "session/replies.h"
 #include "session/scan.h"
 
@@ -329,13 +330,18 @@ static bool is_quiet(const struct client *client, const struct server *server)
 }
 
 /* One alone: with others behind it, those need what is renewed. */
-static bool sets_transaction(const struct client *client, uint8_t type, uint32_t len)
+static bool is_set_transaction(const struct verdict *verdict)
+{
+	return verdict->statements == 1 && (verdict->flags & VERDICT_SET_TRANSACTION) != 0;
+}
+
+static bool text_sets_transaction(const struct client *client, uint8_t type, uint32_t len)
 {
 	const uint8_t *body = stream_data(&client->stream) + MESSAGE_HEADER;
 	struct parse_message parse;
 	struct verdict verdict;
 
-	if ((type != MSG_QUERY && type != MSG_PARSE) || len <= MESSAGE_HEADER)
+	if (len <= MESSAGE_HEADER)
 		return false;
 	if (stream_available(&client->stream) < len) /* will it wait, and come here again? */
 		return len <= (uint32_t)client_pool(client)->settings.route_buffer;
@@ -345,7 +351,45 @@ static bool sets_transaction(const struct client *client, uint8_t type, uint32_t
 		verdict = client_classify(client, parse.query, parse.query_len);
 	else
 		return false;
-	return verdict.statements == 1 && (verdict.flags & VERDICT_SET_TRANSACTION) != 0;
+	return is_set_transaction(&verdict);
+}
+
+/* The statement that a Bind means.  Where names are the server's own it is not known. */
+static bool bound_sets_transaction(const struct client *client, uint32_t len)
+{
+	uint32_t avail = stream_available(&client->stream);
+	struct statement *statement = client->unnamed;
+	struct name_entry *entry;
+	struct bind_message bind;
+
+	switch (bind_read(stream_data(&client->stream) + MESSAGE_HEADER,
+			  (avail < len ? avail : len) - MESSAGE_HEADER, len - MESSAGE_HEADER,
+			  &bind)) {
+	case PEEK_SHORT:
+		return true; /* it waits, and comes here again */
+	case PEEK_BAD:
+		return false;
+	case PEEK_OK:
+		break;
+	}
+	if (bind.statement[0] != '\0') {
+		entry = names_find(client->names, bind.statement);
+		statement = entry != NULL ? entry->statement : NULL;
+	}
+	return statement != NULL && is_set_transaction(statement_verdict(statement));
+}
+
+static bool sets_transaction(const struct client *client, uint8_t type, uint32_t len)
+{
+	switch (type) {
+	case MSG_QUERY:
+	case MSG_PARSE:
+		return text_sets_transaction(client, type, len);
+	case MSG_BIND:
+		return bound_sets_transaction(client, len);
+	default:
+		return false;
+	}
 }
 
 void state_renew_in_block(struct client *client, uint8_t type, uint32_t len)

@@ -195,6 +195,20 @@ def test_set_transaction_may_follow_a_reset(pgweir, single, mode, reset, ask):
         assert show(one, "work_mem") == "64kB"
 
 
+def test_set_transaction_that_was_prepared_earlier_may_follow_a_reset(untracked):
+    with untracked.connect(params={"work_mem": "64"}) as one, untracked.connect() as two:
+        one.request(parse("s", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"), sync())
+        for _ in range(2):
+            for sql in "BEGIN", "RESET ALL":
+                one.query(sql)
+            assert not one.request(bind("", "s"), execute(""), sync()).errors
+            assert show(one, "work_mem") == "64kB"
+            assert show(one, "transaction_isolation") == "serializable"
+            one.query("COMMIT")
+            assert show(two, "work_mem") == "4MB"
+            assert show(one, "work_mem") == "64kB"
+
+
 @pytest.mark.parametrize("tracked_statements", [200, 0])
 def test_a_statement_that_was_prepared_earlier_does_not_leak(pgweir, single, tracked_statements):
     weir = pgweir(host=single, settings=dict(ONE, max_prepared_statements=tracked_statements))

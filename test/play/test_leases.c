@@ -275,6 +275,64 @@ START_TEST(test_nothing_is_sent_before_its_settings_are_taken)
 }
 END_TEST
 
+/* ---- what a RESET of a client should not have reset ---- */
+
+static struct link *begin_reset(struct link **server)
+{
+	struct link *one = client_new();
+
+	says(one, "start{alice|plain|search_path=foo}");
+	*server = server_on(PRIMARY);
+	hears(*server, "Q{SELECT pg_catalog.set_config('search_path','foo',false);}");
+	says(*server, "T D{foo} C{SELECT 1} Z{I}");
+	says(one, "P{s|set transaction read only} S");
+	says(*server, "1 Z{I}");
+	says(one, "Q{begin} Q{reset all}");
+	says(*server, "C{BEGIN} Z{T} C{RESET} Z{T}");
+	ck_assert_ptr_nonnull(strstr(heard(one), "C{RESET} Z{T}"));
+	hears(*server, "P{PGWEIR_1|set transaction read only} S Q{begin} Q{reset all}");
+	return one;
+}
+
+/* What follows SET TRANSACTION, and not that itself, has the client's values again before it. */
+static void check_renewal(struct link *one, struct link *server)
+{
+	ck_assert_ptr_nonnull(strstr(heard(one), "C{SET} Z{T}"));
+	says(one, "Q{select 1}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "} Q{select 1}"));
+	says(server, "T C{SELECT 0} Z{T} C{SELECT 1} Z{T}");
+	hears(one, "C{SELECT 1} Z{T}");
+}
+
+START_TEST(test_set_transaction_in_pieces_comes_before_what_a_reset_makes_due)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	one = begin_reset(&server);
+	says_part(one, "Q{set transaction read only}", (size_t)_i);
+	hears(server, "");
+	says_rest(one);
+	hears(server, "Q{set transaction read only}");
+	says(server, "C{SET} Z{T}");
+	check_renewal(one, server);
+}
+END_TEST
+
+START_TEST(test_bind_of_set_transaction_comes_before_what_a_reset_makes_due)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	one = begin_reset(&server);
+	says_part(one, "B{|s} E S", (size_t)_i);
+	says_rest(one);
+	hears(server, "B{|PGWEIR_1} E S");
+	says(server, "2 C{SET} Z{T}");
+	check_renewal(one, server);
+}
+END_TEST
+
 START_TEST(test_client_that_leaves_its_login_costs_no_server)
 {
 	struct link *one, *other, *server;
@@ -364,6 +422,10 @@ int main(void)
 	tcase_add_test(plays, test_what_holds_for_the_transaction_is_not_cleaned);
 	tcase_add_test(plays, test_what_is_sent_behind_the_question_is_asked_for_again);
 	tcase_add_test(plays, test_nothing_is_sent_before_its_settings_are_taken);
+	tcase_add_loop_test(
+		plays, test_set_transaction_in_pieces_comes_before_what_a_reset_makes_due, 1, 20);
+	tcase_add_loop_test(plays, test_bind_of_set_transaction_comes_before_what_a_reset_makes_due,
+			    1, 15);
 	tcase_add_test(plays, test_client_that_leaves_its_login_costs_no_server);
 	tcase_add_test(plays, test_login_goes_on_when_no_server_is_free);
 	tcase_add_test(plays, test_server_of_no_lifetime_serves_once);
