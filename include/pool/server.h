@@ -73,7 +73,7 @@ struct server {
 	void *who;
 	uint64_t leases;      /* counts leases */
 	uint32_t sent_before; /* stream.sent when it was leased */
-	uint32_t sent_seen;   /* the same when query_timeout was up in a COPY last */
+	uint32_t sent_seen;   /* the same when its COPY began, or query_timeout was up in it last */
 	uint64_t id;
 	usec_t connected_at;	  /* when it began to connect */
 	usec_t used_at;		  /* when it was leased or given back last */

@@ -256,7 +256,8 @@ static const struct setting rows[] = {
 { "pool_mode", KEY_WORD, FIELD(pool_mode), "session", NULL, NULL, pool_modes, BOTH, NEW_CONNECTIONS,
   "When a client gives its server back: at its end, or after each transaction or statement." },
 { "query_timeout", KEY_TIME, FIELD(query_timeout), "0", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,
-  "Queries that wait or run longer are ended, with their connections; 0 is never." },
+  "Queries that wait or run longer are ended, with their connections; a COPY into a table goes on "
+  "while its data comes. 0 is never." },
 { "query_wait_notify", KEY_TIME, FIELD(query_wait_notify), "5s", "0", NULL, NULL, GLOBAL, LIVE,
   "A client that waited this long for a server gets a notice; 0 is none." },
 { "query_wait_timeout", KEY_TIME, FIELD(query_wait_timeout), "120s", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,

@@ -388,6 +388,7 @@ static enum relay take_copy_in(struct run *run)
 	struct server *server = run->server;
 
 	server->copy = COPY_IN;
+	server->sent_seen = server->stream.sent;
 	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending))
 		server->copy = COPY_NONE;
 	if (server->pending.syncs == 0)

@@ -363,6 +363,16 @@ START_TEST(test_query_timeout_in_copy_in)
 }
 END_TEST
 
+START_TEST(test_query_timeout_in_copy_in_without_any_data)
+{
+	begin_copy_in(_i, "query_timeout = 5");
+	pass(5 * SEC);
+	hears(client, "F{57014} EOF");
+	ck_assert(!link_is_open(server));
+	check_served(_i);
+}
+END_TEST
+
 START_TEST(test_query_timeout_in_copy_out)
 {
 	play_begin(.global = "query_timeout = 5", .plain = "pool_size=1");
@@ -545,6 +555,7 @@ int main(void)
 	tcase_add_loop_test(plays, test_client_says_goodbye_in_copy_in, 0, 4);
 	tcase_add_loop_test(plays, test_server_is_lost_in_copy_in, 0, 4);
 	tcase_add_loop_test(plays, test_query_timeout_in_copy_in, 0, 4);
+	tcase_add_loop_test(plays, test_query_timeout_in_copy_in_without_any_data, 0, 4);
 	tcase_add_test(plays, test_query_timeout_in_copy_out);
 	tcase_add_test(plays, test_late_copy_data_is_no_request_in_a_session);
 	tcase_add_loop_test(plays, test_late_copy_data_is_no_request_in_a_block, 0, 2);
