@@ -134,6 +134,12 @@ struct server *server_connect(struct pool_host *at);
 struct server *server_connect_for(struct pool_host *at, struct holder *holder);
 
 /*
+ * How long it may take to connect and log in, or a cancel request to be through, counted from its
+ * beginning; again when the settings have changed.
+ */
+void server_set_deadline(struct server *server);
+
+/*
  * Begins a connection that cancels what `target` runs now; `canceled` is called when that is
  * through or given up.  NULL if it could not begin.  Servers and those that carry cancels are no
  * more than twice the pool's size: beyond that it waits, up to cancel_wait_timeout.

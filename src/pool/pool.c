@@ -380,6 +380,21 @@ static void refresh_idle(struct pool *pool)
 	}
 }
 
+/* Connections under way, and what carries cancel requests. */
+static void refresh_connects(struct pool *pool)
+{
+	static const enum server_state states[] = { SERVER_CONNECTING, SERVER_LOGIN,
+						    SERVER_CANCELING };
+
+	list_for_each(&pool->hosts, host_node, after_host) {
+		struct pool_host *at = list_entry(host_node, struct pool_host, node);
+
+		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+			list_for_each(&at->servers[states[i]], node, after)
+				server_set_deadline(list_entry(node, struct server, node));
+	}
+}
+
 void pool_refresh(struct pool *pool)
 {
 	struct database *database = pool->database;
@@ -391,6 +406,7 @@ void pool_refresh(struct pool *pool)
 	refresh_hosts(pool);
 	queue_refresh(pool);
 	refresh_idle(pool);
+	refresh_connects(pool);
 	pool_wake(pool);
 }
 

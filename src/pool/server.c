@@ -519,10 +519,21 @@ static void remove_unborn(struct server *server)
 	slab_free(&slab, server);
 }
 
+void server_set_deadline(struct server *server)
+{
+	struct pool *pool = server->pool;
+	usec_t timeout = server->state == SERVER_CANCELING ? pool->settings.cancel_wait_timeout
+							   : pool->settings.server_connect_timeout;
+
+	if (timeout > 0)
+		deadline_set(&pool->connects, &server->deadline, server->connected_at + timeout);
+	else
+		deadline_clear(&server->deadline);
+}
+
 struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 {
 	struct server *server = server_new(at, SERVER_CONNECTING);
-	struct settings *settings = &at->pool->settings;
 	char why[160];
 	int error = begin_connect(server, host_next_address(at->host), why, sizeof(why));
 
@@ -538,9 +549,7 @@ struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 	server->intended = holder;
 	server->replication = holder != NULL ? holder->need.replication : 0;
 	count_connection(server, 1);
-	if (settings->server_connect_timeout > 0)
-		deadline_set(&at->pool->connects, &server->deadline,
-			     clock_now() + settings->server_connect_timeout);
+	server_set_deadline(server);
 	return server;
 }
 
@@ -606,7 +615,6 @@ void server_drop_waiting_cancels(struct server *target)
 
 struct server *server_cancel(struct server *target, void (*canceled)(void *who), void *who)
 {
-	struct settings *settings = &target->pool->settings;
 	bool waits = !may_carry(target->at);
 	struct server *server;
 
@@ -625,9 +633,7 @@ struct server *server_cancel(struct server *target, void (*canceled)(void *who),
 	server->who = who;
 	server->lease_number = target->leases;
 	target->cancels++;
-	if (settings->cancel_wait_timeout > 0)
-		deadline_set(&target->pool->connects, &server->deadline,
-			     clock_now() + settings->cancel_wait_timeout);
+	server_set_deadline(server);
 	return server;
 }
 

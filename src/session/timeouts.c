@@ -143,17 +143,24 @@ void timeouts_login(struct client *client)
 	    moment(client->connected_at, client->pooler->config->settings.client_login_timeout));
 }
 
+static void bound_transaction(struct client *client)
+{
+	struct pool *pool = client_pool(client);
+
+	pool->transactions.expired = on_transaction;
+	set(&pool->transactions, &client_server(client)->transaction_deadline,
+	    moment(client->transaction_at, pool->settings.transaction_timeout));
+}
+
 void timeouts_request_began(struct client *client, usec_t when)
 {
 	struct pool *pool = client_pool(client);
-	struct deadline *transaction = &client_server(client)->transaction_deadline;
 
 	pool->requests.expired = on_request;
-	pool->transactions.expired = on_transaction;
 	set(&pool->requests, &client->holder.deadline, moment(when, pool->settings.query_timeout));
-	if (pool->settings.transaction_timeout != 0 && !list_has(&transaction->node))
-		set(&pool->transactions, transaction,
-		    moment(client->transaction_at, pool->settings.transaction_timeout));
+	if (pool->settings.transaction_timeout != 0 &&
+	    !list_has(&client_server(client)->transaction_deadline.node))
+		bound_transaction(client);
 }
 
 void timeouts_transaction_idle(struct client *client)
@@ -191,6 +198,8 @@ static void refresh(struct client *client)
 			timeouts_request_began(client, client->request_at);
 		else if (client->transaction_at != 0)
 			timeouts_transaction_idle(client);
+		if (client->transaction_at != 0)
+			bound_transaction(client);
 		break;
 	default:
 		break;

@@ -12,6 +12,7 @@
 #include "proto/compose.h"
 #include "proto/startup.h"
 #include "session/client.h"
+#include "session/timeouts.h"
 
 #define HOSTS_MAX 4
 #define RUNS_MAX 20000
@@ -577,6 +578,7 @@ static struct config *make_config(const struct play_options *options)
 void play_reload_with(const struct play_options *options)
 {
 	pooler_reconfigure(&pooler, make_config(options));
+	timeouts_refresh();
 	play_run();
 }
 

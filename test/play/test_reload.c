@@ -281,6 +281,43 @@ START_TEST(test_reload_keeps_a_pause)
 }
 END_TEST
 
+START_TEST(test_connect_under_way_is_bound_by_the_new_server_connect_timeout)
+{
+	struct link *first;
+
+	play_begin(.global = "server_connect_timeout = 60");
+	host_hangs(PRIMARY);
+	client = client_new();
+	says(client, "start{alice|plain}");
+	first = server_on(PRIMARY);
+	pass(3 * SEC);
+	play_reload(.global = "server_connect_timeout = 5");
+	pass(SEC);
+	ck_assert(link_is_open(first));
+	pass(SEC);
+	ck_assert(!link_is_open(first));
+}
+END_TEST
+
+/* It counts from the transaction's beginning, whether a query runs or not. */
+START_TEST(test_transaction_under_way_is_bound_by_the_new_transaction_timeout)
+{
+	play_begin(.global = "transaction_timeout = 60");
+	client = client_in("plain");
+	says(client, "Q{begin}");
+	says(server_on(PRIMARY), "C{BEGIN} Z{T}");
+	heard(client);
+	pass(3 * SEC);
+	if (_i == 1)
+		says(client, "Q{select 1}");
+	play_reload(.global = "transaction_timeout = 5");
+	pass(SEC);
+	hears(client, "");
+	pass(SEC);
+	hears(client, "F{25P04} EOF");
+}
+END_TEST
+
 START_TEST(test_time_outs_of_users_change_at_once)
 {
 	play_begin(.global = "");
@@ -316,6 +353,9 @@ int main(void)
 			    sizeof(logins) / sizeof(logins[0]));
 	tcase_add_test(plays, test_server_that_runs_its_connect_query_greets_nobody_any_more);
 	tcase_add_test(plays, test_reload_keeps_a_pause);
+	tcase_add_test(plays, test_connect_under_way_is_bound_by_the_new_server_connect_timeout);
+	tcase_add_loop_test(
+		plays, test_transaction_under_way_is_bound_by_the_new_transaction_timeout, 0, 2);
 	tcase_add_test(plays, test_time_outs_of_users_change_at_once);
 	return play_main();
 }
