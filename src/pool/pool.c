@@ -302,6 +302,18 @@ void pool_leave(struct pool *pool)
 	disuse_note_pool(pool);
 }
 
+/* Nothing may come up in a pool that is closed: its database is gone before it is. */
+static void stop_deadlines(struct pool *pool)
+{
+	deadlines_done(&pool->waits);
+	deadlines_done(&pool->connects);
+	deadlines_done(&pool->idles);
+	deadlines_done(&pool->retries);
+	deadlines_done(&pool->client_idles);
+	deadlines_done(&pool->requests);
+	deadlines_done(&pool->transactions);
+}
+
 static void bury(struct task *task)
 {
 	struct pool *pool = list_entry(task, struct pool, burial);
@@ -310,13 +322,6 @@ static void bury(struct task *task)
 	task_cancel(&pool->serve);
 	while ((node = list_first(&pool->hosts)) != NULL)
 		host_free(list_entry(node, struct pool_host, node));
-	deadlines_done(&pool->waits);
-	deadlines_done(&pool->connects);
-	deadlines_done(&pool->idles);
-	deadlines_done(&pool->retries);
-	deadlines_done(&pool->client_idles);
-	deadlines_done(&pool->requests);
-	deadlines_done(&pool->transactions);
 	greeting_done(&pool->greeting);
 	startups_done(&pool->startups);
 	free(pool->failure);
@@ -351,6 +356,7 @@ void pool_close(struct pool *pool, const char *why)
 {
 	assert(pool->clients == 0);
 	pool_close_all(pool, why);
+	stop_deadlines(pool);
 	task_cancel(&pool->serve); /* nobody waits, and the database may be gone before it runs */
 	deadline_clear(&pool->disuse);
 	room_leave(pool);
