@@ -42,8 +42,9 @@ struct pooler {
 	struct map by_name;	     /* databases that are not removed, by the hash of their name */
 	struct deadlines idle_pools; /* pools and automatic databases that nobody uses */
 	struct deadlines idle_databases;
-	struct map users; /* struct pool_user by the hash of its name */
-	uint64_t last_id; /* of clients and servers: one counter */
+	struct deadlines unproved_databases; /* the same, of logins that proved nothing */
+	struct map users;		     /* struct pool_user by the hash of its name */
+	uint64_t last_id;		     /* of clients and servers: one counter */
 	unsigned servers;
 	enum pooler_activity activity;
 	bool killed;	      /* KILL of all databases: each is paused, new ones too */
@@ -78,6 +79,7 @@ struct database {
 	unsigned servers;
 	unsigned clients;
 	bool automatic; /* made from the `*` entry */
+	bool proved;	/* automatic: who asked for it may: a client that logged in, the operator */
 	bool paused;
 	bool disabled;
 	bool removed; /* gone from the configuration: freed when its clients are */
@@ -113,6 +115,12 @@ struct socket_options pooler_socket_options(const struct settings *settings);
 
 /* The database of a name; made from `*` if that exists.  NULL: no such database. */
 struct database *database_find(struct pooler *pooler, const char *name);
+
+/*
+ * The same for somebody who has yet to prove who it is: what it makes goes soon, and there are not
+ * many of the kind.
+ */
+struct database *database_for_login(struct pooler *pooler, const char *name);
 
 /* One that exists already. */
 struct database *database_existing(const struct pooler *pooler, const char *name);

@@ -135,7 +135,8 @@ static const struct setting rows[] = {
 { "auth_user", KEY_STRING, FIELD(auth_user), NULL, NULL, NULL, NULL, DATABASE, NEW_CONNECTIONS,
   "User that runs auth_query, with its secret in auth_file; unset is no auth_query." },
 { "autodb_idle_timeout", KEY_TIME, FIELD(autodb_idle_timeout), "1h", "0", NULL, NULL, GLOBAL, LIVE,
-  "A database made from `*` that nobody used for this long is dropped, with its pools; 0 is never." },
+  "A database made from `*` that nobody used for this long is dropped, with its pools; 0 is never. "
+  "One made by auth_query for a login that failed goes after server_login_retry." },
 { "cancel_wait_timeout", KEY_TIME, FIELD(cancel_wait_timeout), "10s", "0", NULL, NULL, GLOBAL, LIVE,
   "A cancel request that could not be sent for this long is dropped; 0 is never." },
 { "client_idle_timeout", KEY_TIME, FIELD(client_idle_timeout), "0", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS, LIVE,

@@ -363,16 +363,29 @@ struct database *database_existing(const struct pooler *pooler, const char *name
 	return map_find_match(&pooler->by_name, hash_of(name), has_name, name);
 }
 
-struct database *database_find(struct pooler *pooler, const char *name)
+struct database *database_for_login(struct pooler *pooler, const char *name)
 {
 	struct database *database = database_existing(pooler, name);
 	const struct config_database *fallback = config_database_fallback(pooler->config);
 
 	if (database != NULL || fallback == NULL)
 		return database;
+	disuse_make_room(pooler);
 	database = database_new(pooler, name, fallback);
 	database->automatic = true;
 	disuse_note_database(database);
+	return database;
+}
+
+struct database *database_find(struct pooler *pooler, const char *name)
+{
+	struct database *database = database_for_login(pooler, name);
+
+	if (database != NULL && database->automatic && !database->proved) {
+		deadline_clear(&database->disuse);
+		database->proved = true;
+		disuse_note_database(database);
+	}
 	return database;
 }
 

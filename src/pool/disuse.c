@@ -7,12 +7,16 @@
 #include "pool/disuse.h"
 
 #include "base/mem.h"
+#include "pool/connects.h"
 #include "pool/database.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
 
 /* A database that is not used but may not go (PAUSE) is looked at again after this time. */
 #define LOOK_AGAIN USEC_PER_SEC
+
+/* So many databases that nobody uses may be there for logins that proved nothing. */
+#define UNPROVED_MAX 1000
 
 static bool is_pool_used(const struct pool *pool)
 {
@@ -50,12 +54,24 @@ void disuse_note_pool(struct pool *pool)
 	disuse_note_database(pool->database);
 }
 
+/* How long one that nobody uses stays that was made for a login that proved nothing. */
+static usec_t unproved_timeout(const struct settings *settings)
+{
+	usec_t timeout = connects_retry_delay(settings);
+
+	return settings->autodb_idle_timeout > 0 && settings->autodb_idle_timeout < timeout
+		       ? settings->autodb_idle_timeout
+		       : timeout;
+}
+
 void disuse_note_database(struct database *database)
 {
 	struct pooler *pooler = database->pooler;
+	const struct settings *settings = &pooler->config->settings;
 
-	note(&pooler->idle_databases, &database->disuse, &database->unused_since,
-	     is_database_used(database), pooler->config->settings.autodb_idle_timeout);
+	note(database->proved ? &pooler->idle_databases : &pooler->unproved_databases,
+	     &database->disuse, &database->unused_since, is_database_used(database),
+	     database->proved ? settings->autodb_idle_timeout : unproved_timeout(settings));
 }
 
 /* Somebody who is no client may wait in it, or its cancels still travel. */
@@ -85,7 +101,8 @@ static bool may_drop_database(const struct database *database)
 	list_for_each(&database->pools, node, after) {
 		const struct pool *pool = list_entry(node, struct pool, node);
 
-		if (queue_has_waiters(pool) || pool_count(pool, SERVER_CANCELING) != 0)
+		if (pool->clients != 0 || queue_has_waiters(pool) ||
+		    pool_count(pool, SERVER_CANCELING) != 0)
 			return false;
 	}
 	return true;
@@ -96,23 +113,34 @@ static void on_idle_database(struct deadlines *deadlines, struct list_node *node
 	struct database *database = deadline_entry(node, struct database, disuse);
 
 	if (may_drop_database(database)) {
-		log_info(database, "dropped: not used for autodb_idle_timeout");
+		log_info(database, database->proved ? "dropped: not used for autodb_idle_timeout"
+						    : "dropped: nobody has logged in to it");
 		database_drop(database);
 	} else {
 		deadline_set(deadlines, &database->disuse, clock_now() + LOOK_AGAIN);
 	}
 }
 
+void disuse_make_room(struct pooler *pooler)
+{
+	struct deadlines *deadlines = &pooler->unproved_databases;
+
+	if (deadlines->list.count >= UNPROVED_MAX)
+		on_idle_database(deadlines, list_pop(&deadlines->list));
+}
+
 void disuse_init(struct pooler *pooler)
 {
 	deadlines_init(&pooler->idle_pools, pooler->loop, on_idle_pool);
 	deadlines_init(&pooler->idle_databases, pooler->loop, on_idle_database);
+	deadlines_init(&pooler->unproved_databases, pooler->loop, on_idle_database);
 }
 
 void disuse_done(struct pooler *pooler)
 {
 	deadlines_done(&pooler->idle_pools);
 	deadlines_done(&pooler->idle_databases);
+	deadlines_done(&pooler->unproved_databases);
 }
 
 void disuse_renew(struct pooler *pooler)

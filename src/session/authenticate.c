@@ -309,11 +309,13 @@ static void on_looked_up(struct client *client)
 
 static struct database *find_auth_database(struct client *client, const struct settings *settings)
 {
-	const char *name =
-		settings->auth_dbname[0] != '\0' ? settings->auth_dbname : client->login->database;
-	struct database *database =
-		config_name_is_console(name) ? NULL : database_find(client->pooler, name);
+	bool is_configured = settings->auth_dbname[0] != '\0';
+	const char *name = is_configured ? settings->auth_dbname : client->login->database;
+	struct database *database = NULL;
 
+	if (!config_name_is_console(name))
+		database = is_configured ? database_find(client->pooler, name)
+					 : database_for_login(client->pooler, name);
 	if (database == NULL) {
 		log_warn(client, "authentication database \"%s\" is not configured (auth_dbname)",
 			 name);

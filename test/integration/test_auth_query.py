@@ -74,6 +74,22 @@ def test_it_is_asked_at_each_login_so_that_a_new_password_holds_at_once(asking, 
         single.query("DROP ROLE fickle")
 
 
+def test_databases_of_logins_that_prove_nothing_go_soon(asking, single, wait_until):
+    """With `*` anybody could fill the memory with names, for autodb_idle_timeout."""
+    weir = asking({"databases": {"*": entry(single)}}, settings={"server_login_retry": 1})
+    for i in range(5):
+        assert refusal(weir, user="app", database="nowhere%d" % i, password="x").sqlstate == "F0000"
+    assert refusal(weir, user="app", database="app", password="x").sqlstate == "28P01"
+    with weir.connect("scram_user", database="app2", password="scram-secret") as client:
+        assert client.value("SELECT current_database()") == "app2"
+
+    def names():
+        return {row["name"] for row in weir.admin("SHOW DATABASES")}
+    wait_until(lambda: not [name for name in names() if name.startswith("nowhere")])
+    assert {"app", "app2"} <= names()  # these are real, and have servers
+    assert weir.log().count("dropped: nobody has logged in to it") == 5
+
+
 def test_auth_file_goes_first(asking, single):
     weir = asking(host=single, users={"app": "of-the-file"})
     weir.connect("app", password="of-the-file").close()

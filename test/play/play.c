@@ -388,6 +388,7 @@ void pass(usec_t time)
 	}
 	deadlines_run(&pooler.idle_pools);
 	deadlines_run(&pooler.idle_databases);
+	deadlines_run(&pooler.unproved_databases);
 	run_logins();
 	play_run();
 }

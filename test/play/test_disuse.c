@@ -149,6 +149,42 @@ START_TEST(test_many_databases_come_and_go)
 }
 END_TEST
 
+START_TEST(test_automatic_database_that_nobody_logged_in_to_goes_soon)
+{
+	play_begin(.global = "server_login_retry=15", ANYTHING);
+	database_for_login(&pooler, "other");
+	database_for_login(&pooler, "mine");
+	pass(14 * SEC);
+	ck_assert_ptr_nonnull(database_existing(&pooler, "other"));
+	use("alice", "mine");
+	leaves(client);
+	pass(2 * SEC);
+	ck_assert_ptr_null(database_existing(&pooler, "other"));
+	pass(50 * 60 * SEC);
+	ck_assert_ptr_nonnull(database_existing(&pooler, "mine"));
+}
+END_TEST
+
+START_TEST(test_logins_that_prove_nothing_make_no_more_than_so_many_databases)
+{
+	char name[16];
+
+	play_begin(.global = "server_login_retry=15", ANYTHING);
+	use("alice", "mine");
+	leaves(client);
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "d%d", i);
+		ck_assert_ptr_nonnull(database_for_login(&pooler, name));
+		if (i % 100 == 0)
+			play_run();
+	}
+	ck_assert_uint_le(pooler.databases.count, 1000 + 3);
+	ck_assert_ptr_null(database_existing(&pooler, "d0"));
+	ck_assert_ptr_nonnull(database_existing(&pooler, "d2999"));
+	ck_assert_ptr_nonnull(database_existing(&pooler, "mine"));
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("disuse");
@@ -161,5 +197,7 @@ int main(void)
 	tcase_add_test(plays, test_automatic_database_that_is_paused_stays);
 	tcase_add_test(plays, test_automatic_database_that_is_configured_stays);
 	tcase_add_test(plays, test_many_databases_come_and_go);
+	tcase_add_test(plays, test_automatic_database_that_nobody_logged_in_to_goes_soon);
+	tcase_add_test(plays, test_logins_that_prove_nothing_make_no_more_than_so_many_databases);
 	return play_main();
 }
