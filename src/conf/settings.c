@@ -209,7 +209,8 @@ static const struct setting rows[] = {
 { "login_notify_message", KEY_STRING, FIELD(login_notify_message), "", NULL, NULL, NULL, GLOBAL,
   NEW_CONNECTIONS, "A notice for each client that has logged in." },
 { "max_client_conn", KEY_INT, FIELD(max_client_conn), "100", "0", NULL, NULL, GLOBAL, LIVE,
-  "Clients at a time; those of the console are not counted." },
+  "Clients at a time, with those that have not logged in yet; those of the console do not count. "
+  "0 is without limit." },
 { "max_client_statement_memory", KEY_SIZE, FIELD(max_client_statement_memory), "64MB", "0", NULL,
   NULL, GLOBAL, LIVE,
   "What the named prepared statements of one client may take, names and texts; 0 is without limit." },

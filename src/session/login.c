@@ -271,6 +271,20 @@ static void send_negotiation(struct client *client, const struct startup *startu
 	text_done(&packet);
 }
 
+/*
+ * As with PgBouncer all connections count, those too that have not logged in, and one too many is
+ * refused before it costs anything.  Those of the console and of cancel requests do not count.
+ */
+static bool is_one_too_many(const struct client *client)
+{
+	int limit = client->pooler->config->settings.max_client_conn;
+	unsigned count = clients_count() - clients_in(CLIENT_CONSOLE)->count -
+			 clients_in(CLIENT_CANCEL)->count;
+
+	return limit > 0 && count > (unsigned)limit &&
+	       !config_name_is_console(client->login->database);
+}
+
 static void take_login(struct client *client, const struct startup *startup)
 {
 	const char *at = startup->params, *name, *value;
@@ -299,6 +313,11 @@ static void take_login(struct client *client, const struct startup *startup)
 	}
 	if (login->database[0] == '\0')
 		memcpy(login->database, login->user, strnlen(login->user, DATABASE_NAME_MAX));
+	if (is_one_too_many(client)) {
+		client_close(client, SQLSTATE_TOO_MANY_CONNECTIONS,
+			     "no more connections allowed (max_client_conn)");
+		return;
+	}
 	name_application(client);
 	send_negotiation(client, startup);
 	client_become(client, CLIENT_AUTH, "startup packet");

@@ -42,21 +42,12 @@ static bool find_database(struct client *client)
 	return true;
 }
 
-/* Clients of the console and those who only cancel are not counted. */
-static unsigned other_clients(void)
-{
-	return clients_count() - 1 - clients_in(CLIENT_CONSOLE)->count -
-	       clients_in(CLIENT_CANCEL)->count;
-}
-
 static bool check_limits(struct client *client, struct database *database)
 {
 	struct settings settings;
 
 	config_effective(client->pooler->config, database->entry, client->login->user, &settings);
-	return within(client, other_clients(), client->pooler->config->settings.max_client_conn,
-		      "no more connections allowed (max_client_conn)") &&
-	       within(client, database->clients - 1, settings.max_db_client_connections,
+	return within(client, database->clients - 1, settings.max_db_client_connections,
 		      "client connections exceeded (max_db_client_connections)") &&
 	       within(client, client->user->clients - 1, settings.max_user_client_connections,
 		      "client connections exceeded (max_user_client_connections)");

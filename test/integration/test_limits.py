@@ -92,6 +92,25 @@ def test_max_client_conn(pgweir, single, wait_until):
         assert clients[1].value("SELECT 1") == "1"
 
 
+def test_a_client_beyond_max_client_conn_is_refused_before_it_is_asked_who_it_is(pgweir, single):
+    """Who never finishes its login counts, so that nobody opens more than that; as in PgBouncer."""
+    weir = pgweir(host=single, settings={"max_client_conn": 2, "auth_type": "md5"})
+    packet = wire.startup({"user": "app", "database": "app"})
+    with many(lambda: wire.Wire(weir.port, login=False), 3) as clients:
+        for client in clients[:2]:
+            client.send(packet)
+            assert client.recv().type == "R"
+        clients[2].send(packet)
+        assert fatal(clients[2]).sqlstate == "53300"
+        with weir.connect("admin", "pgweir", password="admin-secret") as console:
+            assert console.query("SHOW VERSION").rows
+            clients[2].close()
+            clients[0].send(wire.password(wire.md5_secret("wrong", "app")))
+            assert fatal(clients[0]).sqlstate == "28P01"
+            with weir.connect(password="app-secret") as late:
+                assert late.value("SELECT 1") == "1"
+
+
 def test_clients_of_the_console_do_not_count(pgweir, single):
     weir = pgweir(host=single, settings={"max_client_conn": 1})
     with weir.connect("admin", "pgweir", password="admin-secret") as console:
