@@ -64,14 +64,23 @@ static void on_quit(struct ev_loop *ev, struct ev_signal *watcher, int events)
 	shutdown_begin(program_of(watcher), SHUTDOWN_NOW, "SIGQUIT");
 }
 
+static bool is_ending(const struct program *program, const char *name)
+{
+	if (program->shutdown.begun)
+		log_info(process, "got %s while shutting down, ignoring", name);
+	return program->shutdown.begun;
+}
+
 static void on_pause(struct ev_loop *ev, struct ev_signal *watcher, int events)
 {
 	struct program *program = program_of(watcher);
 
 	(void)ev;
 	(void)events;
-	if (program->shutdown.begun || program->pooler.activity != POOLER_ACTIVE) {
-		log_info(process, "got SIGUSR1, but already paused or shutting down");
+	if (is_ending(program, "SIGUSR1"))
+		return;
+	if (program->pooler.activity != POOLER_ACTIVE) {
+		log_info(process, "got SIGUSR1, but already paused/suspended");
 		return;
 	}
 	log_info(process, "got SIGUSR1, pausing all activity");
@@ -84,8 +93,10 @@ static void on_resume(struct ev_loop *ev, struct ev_signal *watcher, int events)
 
 	(void)ev;
 	(void)events;
-	if (program->shutdown.begun || program->pooler.activity == POOLER_ACTIVE) {
-		log_info(process, "got SIGUSR2, but not paused, or shutting down");
+	if (is_ending(program, "SIGUSR2"))
+		return;
+	if (program->pooler.activity == POOLER_ACTIVE) {
+		log_info(process, "got SIGUSR2, but not paused/suspended");
 		return;
 	}
 	log_info(process, "got SIGUSR2, resuming activity");

@@ -373,6 +373,7 @@ struct database *database_for_login(struct pooler *pooler, const char *name)
 	disuse_make_room(pooler);
 	database = database_new(pooler, name, fallback);
 	database->automatic = true;
+	log_info(process, "registered new auto-database: db=%s", name);
 	disuse_note_database(database);
 	return database;
 }

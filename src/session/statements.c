@@ -86,6 +86,8 @@ static void parse_duplicate(struct client *client, struct name_entry *entry,
 	static const uint8_t empty[3];
 	struct server *server = client_server(client);
 
+	if (client->pooler->config->settings.log_pooler_errors)
+		log_warn(client, "prepared statement '%.63s' was already prepared", entry->text);
 	prepare_send_close(server, SCRATCH_STATEMENT);
 	prepare_owe(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
 	prepare_send_parse(server, SCRATCH_STATEMENT, empty, sizeof(empty));
@@ -467,6 +469,7 @@ enum step statements_bind(struct client *client, uint32_t len)
 {
 	uint32_t avail = stream_available(&client->stream);
 	struct bind_message bind;
+	bool is_tracked;
 	enum step step;
 
 	switch (bind_read(stream_data(&client->stream) + MESSAGE_HEADER,
@@ -482,10 +485,11 @@ enum step statements_bind(struct client *client, uint32_t len)
 	case PEEK_OK:
 		break;
 	}
+	is_tracked = bind.statement[0] != '\0' && prepare_tracks_names(client);
 	step = take_bind(client, &bind, len);
 	if (step == STEP_NEXT) {
 		client->in_batch = true;
-		client_pool(client)->stats.binds++;
+		client_pool(client)->stats.binds += is_tracked;
 	}
 	return step;
 }

@@ -323,6 +323,7 @@ def test_automatic_databases_and_pools_go(pgweir, single):
         return [row[column] for row in weir.admin(what)]
 
     weir.connect(database="app").query("SELECT 1")
+    weir.wait_log("registered new auto-database: db=app")
     client = weir.connect(database="app", user="app2")
     assert "app" in names("SHOW DATABASES", "name")
     wait_until(lambda: [row["user"] for row in weir.admin("SHOW POOLS")

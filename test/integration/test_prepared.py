@@ -83,6 +83,7 @@ def test_a_name_in_use_is_42P05_and_the_client_stays(pgweir, single):
         result = client.request(parse("s", "SELECT 2"), sync())
         assert result.error.sqlstate == "42P05"
         assert '"s"' in result.error["M"]
+        weir.wait_log("prepared statement 's' was already prepared")
         assert run(client, "s") == "1"
         assert client.request(parse("s", "SELECT 1"), sync()).error.sqlstate == "42P05"
 
@@ -630,6 +631,18 @@ def test_parses_and_binds_are_counted(pgweir, single):
             run(each, "s")
         row = [row for row in weir.admin("SHOW STATS_TOTALS") if row["database"] == "app"][0]
         assert (row["client_parse_count"], row["server_parse_count"], row["bind_count"]) == ("2", "1", "2")
+
+
+@pytest.mark.parametrize("tracked", [0, 10])
+def test_only_tracked_statements_are_counted(pgweir, single, tracked):
+    weir = pgweir(host=single, settings={"max_prepared_statements": tracked, "default_pool_size": 1})
+    with weir.connect() as client:
+        assert client.extended("SELECT $1::int", ["1"]).value == "1"
+        if not tracked:
+            prepare(client, "s", "SELECT 1")
+            run(client, "s")
+        row = [row for row in weir.admin("SHOW STATS_TOTALS") if row["database"] == "app"][0]
+        assert (row["client_parse_count"], row["server_parse_count"], row["bind_count"]) == ("0", "0", "0")
 
 
 # ---- bounds ----
