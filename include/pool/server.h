@@ -108,7 +108,7 @@ struct server {
 	bool close_needed;   /* is closed at the end of its lease */
 	bool skips;	     /* sent an error in a batch: ignores what comes before Sync */
 	bool doubt;	     /* a statement under way may deallocate others */
-	bool checked;	     /* answered its check, and was not leased since */
+	bool checked;	     /* answered its login or its check, and was not used since */
 	bool used;	     /* has run a client's request since its last reset */
 	bool reconnects;     /* connect_query is to be run again */
 	bool pass_drop;	     /* what goes through unseen is dropped */

@@ -250,7 +250,7 @@ static const struct setting rows[] = {
   "others go to `[peers]`. 0 is alone." },
 { "pidfile", KEY_STRING, FIELD(pidfile), "", NULL, NULL, NULL, GLOBAL, RESTART,
   "File for the number of the process; -d needs it." },
-{ "pkt_buf", KEY_SIZE, FIELD(pkt_buf), "16kB", "1kB", "1MB", NULL, GLOBAL, RESTART,
+{ "pkt_buf", KEY_SIZE, FIELD(pkt_buf), "16kB", "1", "1MB", NULL, GLOBAL, RESTART,
   "How many bytes a socket is read at a time, at least 2 kB; one that fills it is read 64 kB at a "
   "time." },
 { "pool_idle_timeout", KEY_TIME, FIELD(pool_idle_timeout), "0", "0", NULL, NULL, GLOBAL, LIVE,

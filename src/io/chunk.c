@@ -52,9 +52,9 @@ void chunk_setup(size_t pkt_buf)
 {
 	assert(used == 0);
 	chunk_trim();
-	chunk_small = (uint32_t)pkt_buf - OVERHEAD;
-	if (chunk_small < CHUNK_TINY)
-		chunk_small = CHUNK_TINY;
+	chunk_small = CHUNK_TINY;
+	if (pkt_buf > CHUNK_TINY + OVERHEAD)
+		chunk_small = (uint32_t)pkt_buf - OVERHEAD;
 	pools[SMALL].cap = chunk_small;
 	pools[LARGE].cap = chunk_small > CHUNK_LARGE ? chunk_small : CHUNK_LARGE;
 }

@@ -97,7 +97,7 @@ static bool evict_idle(struct pool_host *at)
 							    ->servers[SERVER_IDLE]);
 	if (first == NULL)
 		return false;
-	server_close(list_entry(first, struct server, node), "evicted");
+	server_close(list_entry(first, struct server, node), "evicted for pool_size");
 	return true;
 }
 
@@ -105,8 +105,12 @@ bool connects_make_room(struct pool_host *at)
 {
 	if (clock_now() < at->retry_at)
 		set_retry(at, at->retry_at);
-	return may_try(at) && (!is_full(at, queue_longest_wait(at->pool)) || evict_idle(at)) &&
-	       room_for(at->pool);
+	if (!may_try(at))
+		return false;
+	while (is_full(at, queue_longest_wait(at->pool))) /* it may be beyond, by its reserve */
+		if (!evict_idle(at))
+			return false;
+	return room_for(at->pool);
 }
 
 /* Opens what those in the queues would use, beyond what is already on its way. */

@@ -211,6 +211,7 @@ static void finish(struct server *server)
 	const char *query = pool->database->entry->connect_query;
 
 	deadline_clear(&server->deadline);
+	server->checked = true;
 	server->at->retry_at = 0;
 	host_note_address(server->at->host, &server->address, true);
 	host_evidence(server->at->host, EVIDENCE_CONNECTED);

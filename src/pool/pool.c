@@ -446,7 +446,6 @@ void pool_attach(struct server *server, struct holder *holder)
 	server->epoch = server->at->host->epoch;
 	server->batch++;
 	server->doubt = false;
-	server->checked = false;
 	server->at->host->leased++;
 	server_become(server, SERVER_LEASED, "leased");
 	pool->stats.server_assignments++;
@@ -464,6 +463,7 @@ void pool_detach(struct server *server)
 	server->holder = NULL;
 	holder->server = NULL;
 	stream_part(&server->stream);
+	server->checked &= server->stream.sent == server->sent_before;
 	deadline_clear(&server->transaction_deadline);
 	parameters_clear(&server->before);
 	server->at->host->leased--;

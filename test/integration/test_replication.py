@@ -200,11 +200,24 @@ def test_it_counts_in_pool_size_and_evicts_an_idle_server(pgweir, single, wait_u
         with replicate(weir) as client:
             client.query("IDENTIFY_SYSTEM")
             assert [row["state"] for row in weir.admin("SHOW SERVERS")] == ["active", "active"]
-            weir.wait_log("closing because: evicted")
+            weir.wait_log("closing because: evicted for pool_size")
             two.send(query("SELECT 2"))
             assert two.is_quiet()
             one.query("COMMIT")
             assert two.recv_ready().value == "2"
+
+
+def test_a_pool_that_is_beyond_its_size_evicts_as_many_as_it_takes(pgweir, single, wait_until):
+    weir = pgweir(host=single, settings={"default_pool_size": 1, "reserve_pool_size": 1,
+                                         "reserve_pool_timeout": "10ms"})
+    with weir.connect("postgres", "app") as one, weir.connect("postgres", "app") as two:
+        one.query("BEGIN")
+        two.query("SELECT 1")
+        one.query("COMMIT")
+        wait_until(lambda: [row["state"] for row in weir.admin("SHOW SERVERS")] == ["idle", "idle"])
+        with replicate(weir) as client:
+            client.query("IDENTIFY_SYSTEM")
+            assert [row["state"] for row in weir.admin("SHOW SERVERS")] == ["active"]
 
 
 def test_it_waits_when_the_pool_is_full_and_goes_before_the_next_request(pgweir, single, wait_until):

@@ -60,6 +60,7 @@ START_TEST(test_the_usual_size_is_a_setting)
 		size_t pkt_buf;
 		uint32_t small;
 	} cases[] = { { 4096, 4096 - 64 },
+		      { 1, CHUNK_TINY },
 		      { 1024, CHUNK_TINY },
 		      { 1 << 20, (1 << 20) - 64 },
 		      { 16384, 16384 - 64 } };
