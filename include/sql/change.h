@@ -23,7 +23,7 @@ enum change_kind {
 struct change {
 	enum change_kind kind;
 	bool later;    /* when what the text PREPAREs is executed */
-	char name[64]; /* in lower case; what is longer is CHANGE_UNKNOWN */
+	char name[64]; /* in lower case; "" of other kinds; what is longer is CHANGE_UNKNOWN */
 };
 
 /*

@@ -127,6 +127,14 @@ static bool read_name(struct lex *lex, struct token *token, char *to, size_t siz
 	}
 }
 
+/* Some setting: what was read of a name is none. */
+static bool change_unknown(struct change *change)
+{
+	change->kind = CHANGE_UNKNOWN;
+	change->name[0] = '\0';
+	return true;
+}
+
 static bool name_change(struct change *change, const char *name)
 {
 	memcpy(change->name, name, strlen(name) + 1);
@@ -210,20 +218,16 @@ static bool read_set(struct lex *lex, struct token *token, struct change *change
 	}
 	if (is_key_word(lex, token, "session")) {
 		lex_next(lex, token);
-		if (is_key_word(lex, token, "characteristics")) {
-			change->kind = CHANGE_UNKNOWN;
-			return true;
-		}
+		if (is_key_word(lex, token, "characteristics"))
+			return change_unknown(change);
 		if (read_special(lex, token, change)) {
 			if (token->word == WORD_DEFAULT)
 				change->kind = CHANGE_RESET;
 			return true;
 		}
 	}
-	if (!read_name(lex, token, change->name, sizeof(change->name))) {
-		change->kind = CHANGE_UNKNOWN;
-		return true;
-	}
+	if (!read_name(lex, token, change->name, sizeof(change->name)))
+		return change_unknown(change);
 	lex_next(lex, token); /* past TO or = */
 	if (token->word == WORD_DEFAULT)
 		change->kind = CHANGE_RESET;
@@ -239,7 +243,7 @@ static bool read_reset(struct lex *lex, struct token *token, struct change *chan
 	}
 	if (!read_special(lex, token, change) &&
 	    !read_name(lex, token, change->name, sizeof(change->name)))
-		change->kind = CHANGE_UNKNOWN;
+		return change_unknown(change);
 	return true;
 }
 
@@ -332,7 +336,7 @@ static bool read_call(struct lex *lex, struct token *token, struct change *chang
 	lex_next(lex, token);
 	if (token->kind != TOKEN_STRING || lex->start[token->pos] != '\'' ||
 	    !copy_token(lex, token, change->name, sizeof(change->name)))
-		change->kind = CHANGE_UNKNOWN;
+		change_unknown(change);
 	ahead = *lex;
 	for (int i = 0; i < ARGUMENT_TOKENS && depth > 0; i++) {
 		lex_next(&ahead, token);
@@ -382,9 +386,8 @@ bool change_next(struct change_reader *reader, struct change *change)
 		case TOKEN_UNTERMINATED:
 		case TOKEN_BAD:
 			reader->lex.at = reader->lex.end; /* the server refuses it, or we err */
-			change->kind = CHANGE_UNKNOWN;
 			change->later = false;
-			return true;
+			return change_unknown(change);
 		case TOKEN_SEMICOLON:
 			reader->at_start = true;
 			called = false;

@@ -25,6 +25,7 @@ static const char *changes(const char *sql)
 	while (change_next(&reader, &change)) {
 		bool named = change.kind == CHANGE_SET || change.kind == CHANGE_RESET;
 
+		ck_assert(named == (change.name[0] != '\0'));
 		len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%s%s%s%s",
 					len != 0 ? " " : "", change.later ? "later:" : "",
 					words[change.kind], named ? ":" : "",
@@ -175,6 +176,9 @@ START_TEST(test_names_are_bounded)
 	memset(sql + 4, 'x', 64);
 	strcpy(sql + 68, " = 1");
 	ck_assert_str_eq(changes(sql), "unknown");
+	ck_assert_str_eq(
+		changes("SET app.x.'y' = 1; RESET app.x.$1; SELECT set_config('a\"', '', $1)"),
+		"unknown unknown unknown");
 }
 END_TEST
 
