@@ -94,15 +94,15 @@ bool pending_runs_ours(const struct pending *pending);
 /* The i-th entry from the oldest on, i < count. */
 struct pending_entry *pending_at(const struct pending *pending, uint32_t i);
 
-/* Takes the oldest entry off; there is one. */
+/* Takes the oldest entry off; there is one.  The next one is none that nothing will answer. */
 struct pending_entry pending_pop(struct pending *pending);
 
 /*
  * The server went into copy-in mode for the oldest entry: it ignores each Sync sent up to
- * CopyDone or CopyFail, which goes with it.  Returns whether the copy mode lasts (no such end was
- * sent yet).
+ * CopyDone or CopyFail, which goes with it; `ignored` is how many.  Returns whether the copy mode
+ * lasts (no such end was sent yet).
  */
-bool pending_enter_copy(struct pending *pending);
+bool pending_enter_copy(struct pending *pending, uint32_t *ignored);
 
 /* Whether this kind ends with ReadyForQuery. */
 static inline bool pending_is_sync(enum pending_kind kind)

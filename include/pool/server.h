@@ -98,6 +98,8 @@ struct server {
 	uint32_t
 		unnamed_batch; /* in which the holder parsed or closed its unnamed statement last */
 	uint16_t cancels;      /* cancel requests aimed at it that still travel */
+	uint16_t ignored; /* Syncs that it got in copy-in mode, and ignores unless that fails */
+	uint16_t strays;  /* the same once it failed: each may be answered, or not */
 	uint8_t state;
 	uint8_t copy;
 	uint8_t left;	     /* enum server_left */
@@ -106,6 +108,7 @@ struct server {
 	uint8_t replication; /* enum replication of proto/startup.h: what it is made for */
 	char transaction;    /* of the last ReadyForQuery: I, T or E */
 	bool close_needed;   /* is closed at the end of its lease */
+	bool ended;	     /* a command has, well or not, since the last ReadyForQuery */
 	bool skips;	     /* sent an error in a batch: ignores what comes before Sync */
 	bool doubt;	     /* a statement under way may deallocate others */
 	bool checked;	     /* answered its login or its check, and was not used since */

@@ -79,22 +79,33 @@ bool pending_runs_ours(const struct pending *pending)
 	return head != NULL && head->kind == PENDING_QUERY && head->action == PENDING_DROP;
 }
 
-struct pending_entry pending_pop(struct pending *pending)
+static struct pending_entry take_head(struct pending *pending)
 {
-	struct pending_entry entry;
+	struct pending_entry entry = pending->ring[pending->head];
 
-	assert(pending->count != 0);
-	entry = pending->ring[pending->head];
 	pending->head = slot(pending, 1);
 	pending->count--;
 	count(pending, &entry, UINT32_MAX);
 	return entry;
 }
 
-bool pending_enter_copy(struct pending *pending)
+struct pending_entry pending_pop(struct pending *pending)
+{
+	struct pending_entry entry;
+
+	assert(pending->count != 0);
+	entry = take_head(pending);
+	/* What would have ended the copy mode of a command that is over has ended nothing. */
+	while (pending->count != 0 && pending_head(pending)->kind == PENDING_COPY_END)
+		take_head(pending);
+	return entry;
+}
+
+bool pending_enter_copy(struct pending *pending, uint32_t *ignored)
 {
 	uint32_t kept = 1, i;
 
+	*ignored = 0;
 	for (i = 1; i < pending->count; i++) {
 		struct pending_entry *entry = pending_at(pending, i);
 
@@ -102,6 +113,7 @@ bool pending_enter_copy(struct pending *pending)
 			break;
 		if (entry->kind == PENDING_SYNC) {
 			count(pending, entry, UINT32_MAX);
+			++*ignored;
 			continue;
 		}
 		*pending_at(pending, kept++) = *entry;

@@ -677,6 +677,10 @@ static bool do_chore(struct server *server)
 		return true;
 	}
 	server->reconnects = false;
+	if (server->strays != 0) {
+		server_run_chores(server, ";"); /* behind whose answer nothing stray will come */
+		return true;
+	}
 	return false;
 }
 

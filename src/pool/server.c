@@ -296,12 +296,16 @@ static void take_own_reply(struct server *server, const struct message *message)
 		}
 		break;
 	case MSG_READY_FOR_QUERY:
-		if (server->state != SERVER_CHORES || message->body_len != 1) {
+		if (server->strays != 0 && !server->ended) {
+			server->strays--; /* our query is still to be answered */
+		} else if (server->state != SERVER_CHORES || message->body_len != 1) {
 			server_close(server, "unexpected ReadyForQuery");
 		} else if (message->body[0] != 'I') {
 			server_close(server, "reset or check query left a transaction open");
 		} else {
 			server->transaction = 'I';
+			server->strays = 0;
+			server->ended = false;
 			login_done(server);
 			pool_server_ready(server);
 		}
@@ -311,7 +315,11 @@ static void take_own_reply(struct server *server, const struct message *message)
 		break;
 	case MSG_COMMAND_COMPLETE:
 		take_tag(server, message);
+		server->ended = true;
 		break;
+	case MSG_EMPTY_QUERY_RESPONSE:
+		server->ended = true;
+		/* fall through */
 	default:
 		if (server->state != SERVER_CHORES || !server_may_send(message->type))
 			server_close(server, "unexpected message while idle");
@@ -645,6 +653,7 @@ void server_run_chores(struct server *server, const char *sql)
 	if (server->state != SERVER_CHORES)
 		server_become(server, SERVER_CHORES, sql);
 	server->unnamed = 0; /* a simple query drops it */
+	server->ended = false;
 	writer_init_text(&writer, &message);
 	compose_query(&writer, sql);
 	stream_send(&server->stream, message.data, (uint32_t)message.len);

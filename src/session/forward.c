@@ -165,6 +165,8 @@ static enum step forward_sync(struct client *client, uint32_t len)
 	if (server->copy == COPY_NONE || server->copy == COPY_OUT) {
 		pending_push(&server->pending, PENDING_SYNC, PENDING_FORWARD, MARK_NONE, NULL);
 		client->in_batch = false;
+	} else {
+		server->ignored++;
 	}
 	return forward_whole(client, len);
 }
@@ -178,6 +180,13 @@ static enum step forward_copy_end(struct client *client, uint32_t len)
 	else if (server->copy == COPY_NONE && !pending_is_empty(&server->pending))
 		pending_push(&server->pending, PENDING_COPY_END, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
+}
+
+/* In copy-in mode PostgreSQL takes no other message, and ends the connection over it. */
+static bool breaks_copy(const struct server *server, uint8_t type)
+{
+	return server->copy == COPY_IN && type != MSG_COPY_DATA && type != MSG_COPY_DONE &&
+	       type != MSG_COPY_FAIL && type != MSG_SYNC && type != MSG_FLUSH;
 }
 
 static void note_begin(struct client *client)
@@ -197,6 +206,8 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 		client->pass_drop = true;
 		return STEP_NEXT;
 	}
+	if (breaks_copy(server, type))
+		return forward_whole(client, len);
 	if (type != MSG_FLUSH &&
 	    (client->request_at == 0 || !pending_owes_client(&server->pending))) {
 		note_begin(client);

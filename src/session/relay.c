@@ -120,15 +120,6 @@ static enum relay take_description(struct run *run, const struct message *messag
 	return relay;
 }
 
-/* What ended the copy mode of a command that is over. */
-static void drop_copy_ends(struct pending *pending)
-{
-	struct pending_entry *head;
-
-	while ((head = pending_head(pending)) != NULL && head->kind == PENDING_COPY_END)
-		pending_pop(pending);
-}
-
 /* CommandComplete, EmptyQueryResponse and PortalSuspended end an Execute. */
 static enum relay take_end_of_command(struct run *run, const struct message *message)
 {
@@ -141,11 +132,11 @@ static enum relay take_end_of_command(struct run *run, const struct message *mes
 		state_note_tag(run->client, server,
 			       tag_read(message->body, message->body_len, NULL),
 			       head != NULL && head->mark == MARK_READ);
-	if (head != NULL && head->kind == PENDING_EXECUTE) {
+	if (head != NULL && head->kind == PENDING_EXECUTE)
 		pending_pop(&server->pending);
-		drop_copy_ends(&server->pending);
-	}
 	server->copy = COPY_NONE;
+	server->ignored = 0;
+	server->ended = true;
 	return relay;
 }
 
@@ -266,6 +257,7 @@ static enum relay take_error(struct run *run, const struct message *message)
 		return RELAY_DONE;
 	}
 	run->server->copy = COPY_NONE;
+	run->server->ended = true;
 	if (head->action == PENDING_DROP && head->kind == PENDING_QUERY)
 		return take_own_error(run, &fields);
 	relay = word_error(run, message);
@@ -339,9 +331,43 @@ static enum relay end_replayed_answer(struct run *run)
 	return RELAY_DONE;
 }
 
+static bool is_transaction(char transaction)
+{
+	return transaction == 'I' || transaction == 'T' || transaction == 'E';
+}
+
 static bool breaks_statement_mode(const struct client *client, char transaction)
 {
 	return transaction != 'I' && client_pool(client)->settings.pool_mode == POOL_MODE_STATEMENT;
+}
+
+/*
+ * Whether it answers a Sync that came in copy-in mode.  If that failed early, the server found the
+ * Sync behind it; which of the two it was cannot be told from outside, until something else is
+ * answered.
+ */
+static bool is_stray_ready(const struct server *server, const struct pending_entry *head)
+{
+	if (head == NULL || !pending_is_sync(head->kind))
+		return server->strays + server->ignored != 0;
+	return server->strays != 0 && head->kind != PENDING_SYNC && !server->ended;
+}
+
+static enum relay take_stray_ready(struct run *run, char transaction)
+{
+	struct client *client = run->client;
+	struct server *server = run->server;
+
+	if (server->strays != 0)
+		server->strays--;
+	else
+		server->ignored--;
+	server->transaction = transaction;
+	server->skips = server->ended = false;
+	if (pending_is_empty(&server->pending))
+		client->in_batch = false;
+	note_block(client, transaction);
+	return RELAY_FORWARD;
 }
 
 static enum relay take_ready(struct run *run, const struct message *message)
@@ -352,13 +378,16 @@ static enum relay take_ready(struct run *run, const struct message *message)
 	struct pending_entry entry;
 	char transaction = message->body_len == 1 ? (char)message->body[0] : '\0';
 
-	if (head == NULL || !pending_is_sync(head->kind) ||
-	    (transaction != 'I' && transaction != 'T' && transaction != 'E')) {
+	if (is_stray_ready(server, head) && is_transaction(transaction))
+		return take_stray_ready(run, transaction);
+	if (head == NULL || !pending_is_sync(head->kind) || !is_transaction(transaction)) {
 		break_protocol(run, "ReadyForQuery that nobody asked for");
 		return RELAY_DONE;
 	}
 	entry = pending_pop(&server->pending);
-	drop_copy_ends(&server->pending);
+	server->strays = (server->ended ? 0 : server->strays) + server->ignored;
+	server->ignored = 0;
+	server->ended = false;
 	server->transaction = transaction;
 	server->copy = COPY_NONE;
 	if (transaction == 'I' && server->before != NULL)
@@ -386,13 +415,17 @@ static enum relay take_ready(struct run *run, const struct message *message)
 static enum relay take_copy_in(struct run *run)
 {
 	struct server *server = run->server;
+	uint32_t ignored = 0;
 
 	server->copy = COPY_IN;
 	server->sent_seen = server->stream.sent;
-	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending))
+	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending, &ignored))
 		server->copy = COPY_NONE;
+	server->ignored = (uint16_t)(server->ignored + ignored);
 	if (server->pending.syncs == 0)
 		run->client->in_batch = true;
+	/* What waited for the command's end belongs into the copy mode, if only to break it. */
+	client_resume(run->client);
 	return RELAY_FORWARD;
 }
 
@@ -435,8 +468,10 @@ static enum relay take_message(struct run *run, const struct message *message)
 		return RELAY_FORWARD;
 	case MSG_NOTIFICATION_RESPONSE:
 		return RELAY_FORWARD; /* of a channel of its own, whatever it comes along with */
-	case MSG_COPY_DONE:
 	case MSG_FUNCTION_CALL_RESPONSE:
+		server->ended = true;
+		return RELAY_FORWARD;
+	case MSG_COPY_DONE:
 	case MSG_DATA_ROW:
 	case MSG_COPY_DATA:
 		if (head != NULL && head->mark == MARK_STATE)
@@ -581,6 +616,7 @@ static void take_unseen(struct run *run, uint8_t type)
 		take_description(run, NULL);
 	} else if (type == MSG_ERROR_RESPONSE) {
 		run->server->copy = COPY_NONE;
+		run->server->ended = true;
 		skip_to_sync(run);
 	}
 }

@@ -191,6 +191,8 @@ START_TEST(test_copy_in_of_a_batch_that_fails)
 	hears(server, "S");
 	says(server, "Z{I}");
 	hears(client, "Z{I}");
+	hears(server, "Q{;}"); /* whether it had ignored the first Sync nobody knows */
+	says(server, "I Z{I}");
 	check_free();
 }
 END_TEST
@@ -530,6 +532,102 @@ START_TEST(test_copy_in_that_fails_inside_a_block)
 }
 END_TEST
 
+/* CopyDone and CopyFail behind what is no COPY end nothing, wherever in a batch they stand. */
+START_TEST(test_copy_ends_inside_a_batch_are_ignored)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i]);
+	says(client, "P{|insert into t values (1)} f{x} B{|} c D{P|} c f{x} E c S c H");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "1 2 n C{INSERT 0 1} Z{I}");
+	hears(client, "1 2 n C{INSERT 0 1} Z{I}");
+	heard(server);
+	check_served(_i);
+}
+END_TEST
+
+/* PostgreSQL ends the connection over it; a client that had to wait would wait for ever. */
+static const char *const breakers[] = {
+	"B{|a}", "B{s|s}", "P{s|select 2}", "Q{select 1}", "Q{insert into t values (1)}",
+	"E",	 "D{S|s}"
+};
+
+START_TEST(test_other_message_in_copy_in_reaches_the_server)
+{
+	int what = _i / 4;
+
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i % 2]);
+	says(client, "P{s|insert into u values (1)} S");
+	server = server_on(PRIMARY);
+	says(server, "1 Z{I}");
+	says(client, "Q{copy t from stdin}");
+	heard(server);
+	heard(client);
+	if (_i % 4 < 2) { /* on its way before the server asks for data */
+		queues(client, breakers[what]);
+		says(server, "G");
+	} else {
+		says(server, "G");
+		says(client, breakers[what]);
+	}
+	ck_assert_str_ne(heard(server), "");
+	queues(server, "E{08P01} F{08P01}");
+	leaves(server);
+	hears(client, "G E{08P01} F{08P01} EOF");
+	check_served(_i);
+}
+END_TEST
+
+/*
+ * A Sync that was sent along is ignored in copy-in mode, unless the COPY fails before the server
+ * reads it (a trigger for the statement).  Its answer must not be taken for the next client's.
+ */
+START_TEST(test_sync_before_copy_in_that_fails_at_once)
+{
+	struct link *other;
+
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i % 2]);
+	other = client_in(bases[_i % 2]);
+	says(client, "P{|copy t from stdin} B{|} E S d{1} c S");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(other, "Q{insert into o values (1)}");
+	says(server, "1 2 G E{P0001} Z{I}");
+	hears(client, "1 2 G E{P0001} Z{I}");
+	hears(server, "Q{;}"); /* what comes behind its answer is certainly no Sync's */
+	if (_i < 2)
+		says(server, "Z{I}");
+	says(server, "I Z{I}");
+	hears(server, "Q{insert into o values (1)}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(other, "C{INSERT 0 1} Z{I}");
+	hears(client, "");
+	check_served(_i);
+}
+END_TEST
+
+/* The same with more behind it: each is answered in its place. */
+START_TEST(test_pipeline_behind_a_sync_in_copy_in_that_failed)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i % 2]);
+	says(client, "P{|copy t from stdin} B{|} E S d{1} c S Q{delete from t}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "1 2 G E{P0001} Z{I}");
+	if (_i < 2)
+		says(server, "Z{I}");
+	says(server, "C{DELETE 1} Z{I}");
+	hears(client, _i < 2 ? "1 2 G E{P0001} Z{I} Z{I} C{DELETE 1} Z{I}"
+			     : "1 2 G E{P0001} Z{I} C{DELETE 1} Z{I}");
+	hears(server, "");
+	check_served(_i);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("copy");
@@ -566,5 +664,10 @@ int main(void)
 	tcase_add_loop_test(plays, test_copy_out_to_a_client_that_stops_reading, 0, 2);
 	tcase_add_loop_test(plays, test_copy_in_statement_pooling, 0, 4);
 	tcase_add_loop_test(plays, test_copy_in_that_fails_inside_a_block, 0, 2);
+	tcase_add_loop_test(plays, test_copy_ends_inside_a_batch_are_ignored, 0, 2);
+	tcase_add_loop_test(plays, test_other_message_in_copy_in_reaches_the_server, 0,
+			    4 * (int)(sizeof(breakers) / sizeof(breakers[0])));
+	tcase_add_loop_test(plays, test_sync_before_copy_in_that_fails_at_once, 0, 4);
+	tcase_add_loop_test(plays, test_pipeline_behind_a_sync_in_copy_in_that_failed, 0, 4);
 	return play_main();
 }

@@ -36,7 +36,7 @@ START_TEST(test_queue_does_what_an_array_does)
 		if (random() % 5 < 3) {
 			struct pending_entry *entry = &model[last++];
 
-			entry->kind = (uint8_t)(random() % (PENDING_COPY_END + 1));
+			entry->kind = (uint8_t)(random() % PENDING_COPY_END);
 			entry->action = (uint8_t)(random() % 3);
 			entry->mark = (uint8_t)random();
 			entry->subject = entry;
@@ -71,13 +71,16 @@ END_TEST
 
 START_TEST(test_copy_swallows_the_syncs_before_its_end)
 {
+	uint32_t ignored;
+
 	push(PENDING_EXECUTE);
 	push(PENDING_SYNC);
 	push(PENDING_SYNC);
 	push(PENDING_COPY_END);
 	push(PENDING_SYNC);
 	push(PENDING_QUERY);
-	ck_assert(!pending_enter_copy(&pending));
+	ck_assert(!pending_enter_copy(&pending, &ignored));
+	ck_assert_uint_eq(ignored, 2);
 	ck_assert_uint_eq(pending.count, 3);
 	ck_assert_uint_eq(pending.syncs, 2);
 	ck_assert_uint_eq(pending_pop(&pending).kind, PENDING_EXECUTE);
@@ -88,16 +91,34 @@ END_TEST
 
 START_TEST(test_copy_without_an_end_lasts)
 {
+	uint32_t ignored;
+
 	push(PENDING_EXECUTE);
 	push(PENDING_SYNC);
-	ck_assert(pending_enter_copy(&pending));
+	ck_assert(pending_enter_copy(&pending, &ignored));
+	ck_assert_uint_eq(ignored, 1);
 	ck_assert_uint_eq(pending.count, 1);
 	ck_assert_uint_eq(pending.syncs, 0);
 	pending_done(&pending);
 	push(PENDING_QUERY);
-	ck_assert(pending_enter_copy(&pending));
+	ck_assert(pending_enter_copy(&pending, &ignored));
+	ck_assert_uint_eq(ignored, 0);
 	ck_assert_uint_eq(pending.count, 1);
 	ck_assert_uint_eq(pending.syncs, 1);
+}
+END_TEST
+
+START_TEST(test_copy_end_that_ends_nothing_goes_with_what_was_before_it)
+{
+	push(PENDING_PARSE);
+	push(PENDING_COPY_END);
+	push(PENDING_COPY_END);
+	push(PENDING_SYNC);
+	push(PENDING_COPY_END);
+	ck_assert_uint_eq(pending_pop(&pending).kind, PENDING_PARSE);
+	ck_assert_uint_eq(pending_head(&pending)->kind, PENDING_SYNC);
+	ck_assert_uint_eq(pending_pop(&pending).kind, PENDING_SYNC);
+	ck_assert(pending_is_empty(&pending));
 }
 END_TEST
 
@@ -124,6 +145,7 @@ int main(void)
 	tcase_add_test(core, test_queue_does_what_an_array_does);
 	tcase_add_test(core, test_copy_swallows_the_syncs_before_its_end);
 	tcase_add_test(core, test_copy_without_an_end_lasts);
+	tcase_add_test(core, test_copy_end_that_ends_nothing_goes_with_what_was_before_it);
 	tcase_add_test(core, test_queue_is_full_at_its_bound);
 	suite_add_tcase(suite, core);
 	runner = srunner_create(suite);
