@@ -14,6 +14,7 @@
 #include "pool/statement.h"
 #include "proto/startup.h"
 
+struct error_fields;
 struct holder;
 struct message;
 struct pool;
@@ -175,6 +176,9 @@ void server_note_parameter(struct server *server, const char *name, const char *
 
 /* The same from a ParameterStatus message. */
 void server_take_parameter(struct server *server, const struct message *message);
+
+/* The server has said why it goes (FATAL, PANIC): it is closed, whether it does so or not. */
+void server_take_fatal(struct server *server, const struct error_fields *fields);
 
 /* A cancel request aimed at it is through or given up. */
 void server_cancel_ended(struct server *server);

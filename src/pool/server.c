@@ -223,11 +223,16 @@ void server_cancel_ended(struct server *server)
 		pool_return(server);
 }
 
-/* PostgreSQL says that it is going, outside of any request. */
-static void take_fatal(struct server *server, const struct error_fields *fields)
+void server_take_fatal(struct server *server, const struct error_fields *fields)
 {
 	char why[256];
 
+	if (server->holder != NULL) {
+		log_warn(server, "%s: %s (%s)", fields->severity, fields->message,
+			 fields->sqlstate);
+		memcpy(server->last_words, fields->sqlstate, strnlen(fields->sqlstate, 5));
+		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
+	}
 	if (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) || error_is(fields, SQLSTATE_CRASH_SHUTDOWN))
 		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
 	snprintf(why, sizeof(why), "%s (%s)", fields->message, fields->sqlstate);
@@ -288,7 +293,7 @@ static void take_own_reply(struct server *server, const struct message *message)
 		if (!error_read(message->body, message->body_len, &fields)) {
 			server_close(server, "broken ErrorResponse");
 		} else if (error_is_fatal(&fields)) {
-			take_fatal(server, &fields);
+			server_take_fatal(server, &fields);
 		} else if (server->state == SERVER_CHORES) {
 			take_own_error(server, &fields);
 		} else {

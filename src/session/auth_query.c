@@ -216,7 +216,8 @@ static void take_description(struct auth_query *query, const struct message *mes
 	set_misconfigured(query, why);
 }
 
-static void take_error(struct auth_query *query, const struct message *message)
+static void take_error(struct auth_query *query, struct server *server,
+		       const struct message *message)
 {
 	struct error_fields fields;
 	char why[300];
@@ -225,8 +226,10 @@ static void take_error(struct auth_query *query, const struct message *message)
 		set_misconfigured(query, "broken ErrorResponse");
 		return;
 	}
-	if (error_is_fatal(&fields))
-		return; /* the server goes: it is asked of another */
+	if (error_is_fatal(&fields)) {
+		server_take_fatal(server, &fields); /* it is asked of another */
+		return;
+	}
 	snprintf(why, sizeof(why), "%s (%s)", fields.message, fields.sqlstate);
 	set_misconfigured(query, why);
 }
@@ -259,9 +262,11 @@ static bool take_fitting(struct auth_query *query, struct server *server,
 	if (message->type == MSG_PARAMETER_STATUS)
 		server_take_parameter(server, message);
 	else if (message->type == MSG_ERROR_RESPONSE)
-		take_error(query, message);
+		take_error(query, server, message);
 	else if (message->type == MSG_READY_FOR_QUERY)
 		query->fitting--;
+	if (query->state != AUTH_QUERY_ASKING)
+		return true;
 	if (query->outcome == AUTH_QUERY_FAILED) {
 		give_up(query, server, "settings of a client stay on the server");
 		return true;
@@ -285,7 +290,7 @@ static void take_reply(struct auth_query *query, struct server *server,
 		set_misconfigured(query, "the query gives no rows");
 		break;
 	case MSG_ERROR_RESPONSE:
-		take_error(query, message);
+		take_error(query, server, message);
 		break;
 	case MSG_PARAMETER_STATUS:
 		server_take_parameter(server, message);

@@ -60,6 +60,7 @@ static void flush_run(struct run *run)
 	run->at = 0;
 }
 
+/* Who has all its answers and waits for none is not hurt. */
 static void break_protocol(struct run *run, const char *what)
 {
 	struct client *client = run->client;
@@ -68,7 +69,9 @@ static void break_protocol(struct run *run, const char *what)
 
 	snprintf(why, sizeof(why), "server broke the protocol: %s", what);
 	log_warn(server, "%s", why);
-	client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "%s", why);
+	flush_run(run);
+	if (pending_owes_client(&server->pending) || client->in_batch)
+		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "%s", why);
 	server_close(server, why);
 }
 
@@ -213,9 +216,6 @@ static void note_evidence(struct run *run, const struct error_fields *fields)
 	if (error_is(fields, SQLSTATE_READ_ONLY_TX) && host->role == ROLE_PRIMARY &&
 	    run->server->transaction == 'I' && !run->client->reads)
 		host_evidence(host, EVIDENCE_READ_ONLY);
-	if (error_is_fatal(fields) && (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) ||
-				       error_is(fields, SQLSTATE_CRASH_SHUTDOWN)))
-		host_evidence(host, EVIDENCE_ADMIN_SHUTDOWN);
 }
 
 /* The error of a query of ours; mostly that the server cannot be made to fit its client. */
@@ -244,14 +244,12 @@ static enum relay take_error(struct run *run, const struct message *message)
 		break_protocol(run, "broken ErrorResponse");
 		return RELAY_DONE;
 	}
-	note_evidence(run, &fields);
 	if (error_is_fatal(&fields)) {
-		/* Its last words; the end of the connection follows (loss_server_lost). */
-		log_warn(run->server, "%s: %s (%s)", fields.severity, fields.message,
-			 fields.sqlstate);
-		memcpy(run->server->last_words, fields.sqlstate, strnlen(fields.sqlstate, 5));
-		return RELAY_DROP;
+		flush_run(run);
+		server_take_fatal(run->server, &fields); /* then see loss_server_lost */
+		return RELAY_DONE;
 	}
+	note_evidence(run, &fields);
 	if (head == NULL) {
 		break_protocol(run, "an error that nobody asked for");
 		return RELAY_DONE;
@@ -538,11 +536,15 @@ static bool is_mended(struct client *client, struct server *server,
 				 entry != NULL && replies_mends(client, entry, message));
 }
 
-static bool is_fatal(const struct message *message)
+/* Its last words, before anything was forwarded: the request may be sent anew. */
+static bool is_last(struct server *server, const struct message *message)
 {
 	struct error_fields fields;
 
-	return error_read(message->body, message->body_len, &fields) && error_is_fatal(&fields);
+	if (!error_read(message->body, message->body_len, &fields) || !error_is_fatal(&fields))
+		return false;
+	server_take_fatal(server, &fields);
+	return true;
 }
 
 /*
@@ -573,7 +575,7 @@ static bool may_begin(struct client *client, struct server *server)
 		entry = answered_by(&server->pending, message.type, &i);
 		if (message.type == MSG_ERROR_RESPONSE) {
 			client->replaying = is_mended(client, server, entry, &message);
-			return decided || !is_fatal(&message);
+			return decided || !is_last(server, &message);
 		}
 		if (strchr(BEFORE_ANSWER, message.type) == NULL)
 			decided = true;

@@ -156,13 +156,18 @@ static void on_lost(struct holder *holder, struct server *server, const char *wh
 }
 
 /* PostgreSQL has undone what came before in the same query: the server is as it was. */
-static void note_refusal(struct client *client, const struct message *message)
+static void note_refusal(struct client *client, struct server *server,
+			 const struct message *message)
 {
 	struct login_refusal *refusal = &client->login->refusal;
 	struct error_fields fields;
 
-	if (!error_read(message->body, message->body_len, &fields) || error_is_fatal(&fields))
-		return; /* its last words are of itself */
+	if (!error_read(message->body, message->body_len, &fields))
+		return;
+	if (error_is_fatal(&fields)) {
+		server_take_fatal(server, &fields); /* these words are of itself */
+		return;
+	}
 	snprintf(refusal->sqlstate, sizeof(refusal->sqlstate), "%s", fields.sqlstate);
 	snprintf(refusal->text, sizeof(refusal->text), "%s", fields.message);
 }
@@ -194,7 +199,7 @@ static void take_answer(struct client *client, struct server *server, const stru
 			server_note_parameter(server, name, value);
 		break;
 	case MSG_ERROR_RESPONSE:
-		note_refusal(client, message);
+		note_refusal(client, server, message);
 		break;
 	default:
 		break;
@@ -221,6 +226,8 @@ static void on_input(struct holder *holder, struct server *server)
 			return;
 		case PEEK_OK:
 			take_answer(client, server, &message);
+			if (server->holder != holder)
+				return;
 			stream_skip(&server->stream, message.len);
 			if (message.type == MSG_READY_FOR_QUERY)
 				end_check(client, server);

@@ -341,7 +341,11 @@ def test_a_server_that_died_in_its_sleep_is_replaced(asking, single):
     weir.connect("scram_user", password="scram-secret").close()
 
 
-def test_a_server_that_dies_while_asked_is_asked_again_once(asking, fake_postgres):
+@pytest.mark.parametrize("dies", [
+    lambda server: server.abort(),
+    lambda server: server.send(fakepg.error("57P01", "terminating connection", "FATAL")),
+], ids=["with a reset", "by its words alone"])
+def test_a_server_that_dies_while_asked_is_asked_again_once(asking, fake_postgres, dies):
     asked = []
 
     def script(server):
@@ -350,7 +354,8 @@ def test_a_server_that_dies_while_asked_is_asked_again_once(asking, fake_postgre
             if found.type == "S":
                 asked.append(1)
                 if len(asked) == 1:
-                    return server.abort()
+                    dies(server)
+                    continue
                 server.send(answer_parts(), fakepg.ready())
 
     fake = fake_postgres(script)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What PostgreSQL may say at any moment: notices, notifications, new values, its last words. */
+#include <stdio.h>
 #include <string.h>
 
 #include "play.h"
@@ -374,6 +375,115 @@ START_TEST(test_for_a_client_that_just_left_its_request)
 }
 END_TEST
 
+/* ---- a server that says goodbye and does not go ---- */
+
+static const char *const goodbyes[][3] = {
+	/* the client's request, what comes before the last words, what the client hears */
+	{ "Q{select 1}", "", "E{08006} Z{I}" },
+	{ "Q{select 1}", "T D{1} ", "T D{1} E{08006} Z{I}" },
+	{ "P{|select 1} B{|} E S", "1 2 ", "1 2 E{08006} Z{I}" },
+	{ "P{|select 1} B{|} E H", "1 2 D{1} ", "1 2 D{1} E{08006}" },
+	{ "Q{copy t from stdin}", "G ", "G E{08006} Z{I}" },
+	{ "Q{copy t to stdout}", "H d{1} ", "H d{1} E{08006} Z{I}" },
+};
+
+START_TEST(test_last_words_end_a_server_that_stays)
+{
+	char words[200];
+
+	play_begin(.plain = "pool_size=1");
+	begin_asked(goodbyes[_i][0]);
+	snprintf(words, sizeof(words), "%s" FATAL " D{2}", goodbyes[_i][1]);
+	says(server, words);
+	hears(client, goodbyes[_i][2]);
+	if (_i == 3) {
+		says(client, "S");
+		hears(client, "Z{I}");
+	}
+	check_replaced();
+}
+END_TEST
+
+START_TEST(test_read_whose_server_says_goodbye_and_stays_is_sent_anew)
+{
+	play_begin();
+	client = client_in("app");
+	says(client, _i == 0 ? "Q{select 1}" : "P{|select 1} B{|} E S");
+	server = server_on(REPLICA);
+	heard(server);
+	says(server, _i == 0 ? FATAL : "1 2 " FATAL);
+	hears(client, "");
+	ck_assert(!link_is_open(server));
+	server = server_asked();
+	hears(server, _i == 0 ? "Q{select 1}" : "P{|select 1} B{|} E S");
+	says(server, _i == 0 ? "T D{1} C{SELECT 1} Z{I}" : "1 2 D{1} C{SELECT 1} Z{I}");
+	hears(client, _i == 0 ? "T D{1} C{SELECT 1} Z{I}" : "1 2 D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_session_ends_with_the_last_words_of_a_server_that_stays)
+{
+	play_begin(.global = "pool_mode = session");
+	client = client_in("plain");
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	says(server, "T " FATAL);
+	hears(client, "T F{57P01} EOF");
+	ck_assert(!link_is_open(server));
+}
+END_TEST
+
+/* Of a startup packet that is tried. */
+START_TEST(test_last_words_in_a_trial_end_a_server_that_stays)
+{
+	begin_trial();
+	says(server, FATAL);
+	ck_assert(!link_is_open(server));
+	hears(client, "");
+	server = server_on(PRIMARY);
+	hears(server, "Q{SET TimeZone='cet';}");
+	says(server, "S{TimeZone|CET} C{SET} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
+/* ---- a server that talks nonsense ---- */
+
+START_TEST(test_ready_too_often_costs_the_server_alone)
+{
+	play_begin(.plain = "pool_size=1");
+	begin_asked("Q{select 1}");
+	says(server, "T D{1} C{SELECT 1} Z{I} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	check_replaced();
+	/* In a block its client is told when it goes on. */
+	says(client, "Q{begin}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{begin}");
+	says(server, "C{BEGIN} Z{T} Z{T}");
+	hears(client, "C{BEGIN} Z{T}");
+	says(client, "Q{select 1}");
+	hears(client, "E{08006} Z{E}");
+	says(client, "Q{rollback}");
+	hears(client, "C{ROLLBACK} Z{I}");
+	check_replaced();
+}
+END_TEST
+
+START_TEST(test_answers_before_nonsense_are_forwarded)
+{
+	play_begin(.plain = "pool_size=1");
+	begin_asked("Q{select 1}");
+	says(client, "Q{select 2}");
+	heard(server);
+	says(server, "T D{1} C{SELECT 1} Z{I} T D{2} 1");
+	hears(client, "T D{1} C{SELECT 1} Z{I} T D{2} F{08P01} EOF");
+	ck_assert(!link_is_open(server));
+	client = client_in("plain");
+	check_next();
+}
+END_TEST
+
 /* ---- LISTEN ---- */
 
 static void begin_listening(void)
@@ -488,6 +598,13 @@ int main(void)
 	tcase_add_test(plays, test_last_words_while_a_session_is_asked_for_its_settings);
 	tcase_add_test(plays, test_while_a_block_that_was_left_is_rolled_back);
 	tcase_add_test(plays, test_for_a_client_that_just_left_its_request);
+	tcase_add_loop_test(plays, test_last_words_end_a_server_that_stays, 0, 6);
+	tcase_add_loop_test(plays, test_read_whose_server_says_goodbye_and_stays_is_sent_anew, 0,
+			    2);
+	tcase_add_test(plays, test_session_ends_with_the_last_words_of_a_server_that_stays);
+	tcase_add_test(plays, test_last_words_in_a_trial_end_a_server_that_stays);
+	tcase_add_test(plays, test_ready_too_often_costs_the_server_alone);
+	tcase_add_test(plays, test_answers_before_nonsense_are_forwarded);
 	tcase_add_test(plays, test_listener_hears_while_it_is_idle);
 	tcase_add_test(plays, test_listener_hears_in_a_batch_and_before_it_is_ready);
 	tcase_add_test(plays, test_listener_hears_while_a_query_of_ours_runs);
