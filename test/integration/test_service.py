@@ -11,6 +11,7 @@ import pytest
 
 from harness import pgweir as runner
 from harness.cluster import give, unprivileged
+from harness.wire import query
 
 ACTIVATE = shutil.which("systemd-socket-activate")
 
@@ -98,6 +99,62 @@ def test_a_takeover_names_the_new_main_process(pgweir, single, manager):
         manager.recv(4096)
 
 
+def test_a_new_process_of_the_unit_speaks_for_itself_after_a_takeover(pgweir, single, manager):
+    env = {"NOTIFY_SOCKET": manager.getsockname()}
+    old = pgweir(host=single, env=env)
+    hear(manager, "READY")
+    with old.connect() as client:
+        new = runner.Pgweir(old.dir, old.binary, env, ["-R"])
+        new.port, new.template, new.logfile = old.port, old.template, old.logfile + "2"
+        new.hosts = old.hosts
+        pgweir.running.append(new)
+        new.spawn()
+        said = [hear(manager), hear(manager)]
+        assert sorted(said, key=str) == [{"MAINPID": str(new.pid)}, {"READY": "1"}]
+        # What the old one does from now on is nobody's business.
+        mark = old.log_mark()
+        old.process.send_signal(signal.SIGHUP)
+        old.wait_log("got SIGHUP|reload", since=mark)
+        assert client.value("SELECT 1") == "1"
+    assert old.process.wait(5) == 0
+    new.reload()
+    assert "RELOADING" in hear(manager)
+    assert hear(manager) == {"READY": "1"}
+    new.process.send_signal(signal.SIGINT)
+    assert hear(manager) == {"STOPPING": "1"}
+    assert new.process.wait(5) == 0
+
+
+def test_every_kind_of_end_is_told_once(pgweir, single, manager):
+    def send(number):
+        return lambda weir: weir.process.send_signal(number)
+
+    def shut_down(weir):
+        with weir.connect("admin", "pgbouncer") as console:
+            console.send(query("SHUTDOWN WAIT_FOR_CLIENTS"))
+            console.send(query("SHUTDOWN"))
+            console.recv_closed()
+
+    for end in (send(signal.SIGTERM), send(signal.SIGINT), send(signal.SIGQUIT), shut_down):
+        weir = pgweir(host=single, env={"NOTIFY_SOCKET": manager.getsockname()})
+        hear(manager, "READY")
+        end(weir)
+        assert weir.process.wait(5) == 0
+        assert hear(manager) == {"STOPPING": "1"}
+        manager.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            manager.recv(4096)
+        manager.settimeout(10)
+
+
+def test_a_start_that_fails_is_never_ready(pgweir, single, manager):
+    with pytest.raises(RuntimeError):
+        pgweir(host=single, settings={"nonsense": 1}, env={"NOTIFY_SOCKET": manager.getsockname()})
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(4096)
+
+
 # Sockets.
 
 
@@ -107,7 +164,7 @@ def activated(pgweir, single, wait_until):
     if not ACTIVATE:
         pytest.skip("no systemd-socket-activate")
 
-    def start(**settings):
+    def start(arguments=(), **settings):
         weir = pgweir(host=single, settings=dict({"listen_addr": "192.0.2.77"}, **settings),
                       start=False)
         weir.port = runner.free_port()
@@ -115,7 +172,7 @@ def activated(pgweir, single, wait_until):
         weir.path = os.path.join(weir.dir, ".s.PGSQL.%d" % weir.port)
         weir.log_handle = open(weir.logfile, "w")
         weir.process = subprocess.Popen(
-            [ACTIVATE, "-l", "127.0.0.1:%d" % weir.port, "-l", weir.path, weir.binary, weir.ini],
+            [ACTIVATE, *arguments, "-l", "127.0.0.1:%d" % weir.port, "-l", weir.path, weir.binary, weir.ini],
             cwd=weir.dir, stdin=subprocess.DEVNULL, stdout=weir.log_handle,
             stderr=weir.log_handle, preexec_fn=runner.prepare_child, **unprivileged())
         wait_until(lambda: os.path.exists(weir.path), what="sockets")
@@ -132,6 +189,14 @@ def test_sockets_of_the_service_manager_are_used(activated):
     assert "192.0.2.77" not in weir.log()
     assert weir.stop() == 0
     assert os.path.exists(weir.path)  # it is not ours
+
+
+def test_sockets_with_names_are_used(activated):
+    weir = activated(["--fdname=tcp:unix"])
+    for host in ("127.0.0.1", weir.dir):
+        with weir.connect(host=host) as client:
+            assert client.value("SELECT 1") == "1"
+    assert "192.0.2.77" not in weir.log()
 
 
 def test_sockets_of_the_service_manager_are_taken_over(activated, pgweir):
