@@ -41,6 +41,13 @@ const char *addr_text(const struct addr *addr, char *buffer, size_t size);
 const char *addr_number(const struct addr *addr, char *buffer, size_t size);
 uint16_t addr_port(const struct addr *addr);
 bool addr_is_unix(const struct addr *addr);
+
+/*
+ * An address of IPv4 that came over a socket for both (::ffff:10.0.0.1) becomes one: it is the
+ * same client, whatever rules and logs it is compared with.
+ */
+void addr_unmap(struct addr *addr);
+
 bool addr_equals(const struct addr *a, const struct addr *b);
 
 /* Empty, with room for so many; to be freed with free(). */

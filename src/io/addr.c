@@ -143,6 +143,18 @@ const char *addr_text(const struct addr *addr, char *buffer, size_t size)
 	return buffer;
 }
 
+void addr_unmap(struct addr *addr)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (addr->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr))
+		return;
+	in.sin_port = addr->in6.sin6_port;
+	memcpy(&in.sin_addr, &addr->in6.sin6_addr.s6_addr[12], 4);
+	addr->in = in;
+	addr->len = sizeof(in);
+}
+
 bool addr_equals(const struct addr *a, const struct addr *b)
 {
 	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;

@@ -474,6 +474,8 @@ static bool accept_one(struct listener *listener)
 		local.len = sizeof(local) - offsetof(struct addr, sa);
 		getsockname(fd, &local.sa, &local.len);
 	}
+	addr_unmap(&peer);
+	addr_unmap(&local);
 	options = pooler_socket_options(&all->pooler->config->settings);
 	socket_tune(fd, !addr_is_unix(&listener->addr), &options);
 	client_accept(all->pooler, fd, &peer, &local);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "auth/peer.h"
+#include "base/mem.h"
 #include "proto/compose.h"
 #include "proto/error.h"
 #include "proto/message.h"
@@ -387,6 +388,7 @@ void authenticate_input(struct client *client)
 	struct message message;
 	struct text packet = { 0 };
 	struct writer writer;
+	enum auth_step step;
 
 	switch (message_find(stream_data(&client->stream), stream_available(&client->stream),
 			     max + 1, &message)) {
@@ -409,7 +411,10 @@ void authenticate_input(struct client *client)
 		return;
 	}
 	writer_init_text(&writer, &packet);
-	auth_step(client, verify_input(verify, message.body, message.body_len, &writer), &packet);
+	step = verify_input(verify, message.body, message.body_len, &writer);
+	/* The chunk is used again for others' bytes, but who knows when. */
+	mem_wipe((void *)message.body, message.body_len);
+	auth_step(client, step, &packet);
 	if (client->state != CLIENT_CLOSED)
 		stream_skip(&client->stream, message.len);
 }

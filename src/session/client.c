@@ -152,6 +152,7 @@ void client_local_address(const struct client *client, uint8_t bytes[16])
 	memset(bytes, 0, 16);
 	if (getsockname(client->stream.fd, &local.sa, &local.len) != 0)
 		return;
+	addr_unmap(&local);
 	if (local.sa.sa_family == AF_INET)
 		memcpy(bytes, &local.in.sin_addr, 4);
 	else if (local.sa.sa_family == AF_INET6)

@@ -317,6 +317,35 @@ def test_a_name_server_that_is_silent_holds_up_nobody_else(discovering, name_ser
 # Lines and settings.
 
 
+def memory_has(pid, text):
+    """Whether it stands somewhere in the memory of a process."""
+    with open("/proc/%d/maps" % pid) as file:
+        lines = [line for line in file if line.split()[1].startswith("rw")]
+    with open("/proc/%d/mem" % pid, "rb", 0) as memory:
+        for line in lines:
+            start, end = (int(part, 16) for part in line.split()[0].split("-"))
+            try:
+                memory.seek(start)
+                if text in memory.read(end - start):
+                    return True
+            except (OSError, OverflowError):
+                continue  # of the kernel
+    return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looking into another process takes root")
+def test_a_password_that_was_refused_is_nowhere_afterwards(judged, directory, binary):
+    with open(binary, "rb") as file:
+        if b"__asan_init" in file.read():
+            pytest.skip("sanitizers keep what was freed")
+    weir = judged(directory.bind)
+    word = "never-%d-seen" % (987654321 + os.getpid())
+    with weir.connect("app", password="word-of-app"):
+        assert memory_has(weir.pid, b"word-of-app")
+        assert is_refused(weir, "app", word)
+        assert not memory_has(weir.pid, word.encode())
+
+
 def test_lines_of_an_hba_file_ask_each_their_own_directory(ruled, directory):
     weir = ruled("host all app  all ldap %s\n"
                  "host all app2 all ldap %s\n"

@@ -6,11 +6,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
 from harness import pgweir as runner
 from harness.cluster import give, unprivileged
+from harness.helpers import refusal
 from harness.wire import query
 
 ACTIVATE = shutil.which("systemd-socket-activate")
@@ -164,7 +166,7 @@ def activated(pgweir, single, wait_until):
     if not ACTIVATE:
         pytest.skip("no systemd-socket-activate")
 
-    def start(arguments=(), **settings):
+    def start(arguments=(), address="127.0.0.1", **settings):
         weir = pgweir(host=single, settings=dict({"listen_addr": "192.0.2.77"}, **settings),
                       start=False)
         weir.port = runner.free_port()
@@ -172,7 +174,7 @@ def activated(pgweir, single, wait_until):
         weir.path = os.path.join(weir.dir, ".s.PGSQL.%d" % weir.port)
         weir.log_handle = open(weir.logfile, "w")
         weir.process = subprocess.Popen(
-            [ACTIVATE, *arguments, "-l", "127.0.0.1:%d" % weir.port, "-l", weir.path, weir.binary, weir.ini],
+            [ACTIVATE, *arguments, "-l", "%s:%d" % (address, weir.port), "-l", weir.path, weir.binary, weir.ini],
             cwd=weir.dir, stdin=subprocess.DEVNULL, stdout=weir.log_handle,
             stderr=weir.log_handle, preexec_fn=runner.prepare_child, **unprivileged())
         wait_until(lambda: os.path.exists(weir.path), what="sockets")
@@ -189,6 +191,22 @@ def test_sockets_of_the_service_manager_are_used(activated):
     assert "192.0.2.77" not in weir.log()
     assert weir.stop() == 0
     assert os.path.exists(weir.path)  # it is not ours
+
+
+def test_who_comes_by_ipv4_over_a_socket_for_both_has_an_address_of_ipv4(activated, workdir):
+    path = os.path.join(tempfile.mkdtemp(dir=workdir), "hba")
+    with open(path, "w") as file:
+        file.write("host all app2 127.0.0.0/8 reject\nhost all all all trust\n")
+    for each in (os.path.dirname(path), path):
+        give(each)
+    weir = activated(address="[::]", auth_type="hba", auth_hba_file=path)
+    with weir.connect() as client:
+        assert client.value("SELECT 1") == "1"
+        row = [row for row in weir.admin("SHOW CLIENTS") if row["user"] == "app"][0]
+        assert (row["addr"], row["local_addr"]) == ("127.0.0.1", "127.0.0.1")
+    assert refusal(weir, user="app2")["M"] == "login rejected"
+    with weir.connect("app2", host="::1") as client:
+        assert client.value("SELECT 1") == "1"
 
 
 def test_sockets_with_names_are_used(activated):

@@ -102,6 +102,25 @@ START_TEST(test_list_of_hosts_is_read)
 }
 END_TEST
 
+START_TEST(test_an_address_of_ipv4_is_one_over_a_socket_for_both_too)
+{
+	static const char *const same[] = { "::1", "10.0.0.1", "::fffe:0:1", "/tmp" };
+	char text[ADDR_TEXT_BYTES], before[ADDR_TEXT_BYTES];
+	struct addr addr, plain;
+
+	ck_assert(addr_parse(&addr, "::ffff:10.0.0.1", 5432));
+	ck_assert(addr_parse(&plain, "10.0.0.1", 5432));
+	addr_unmap(&addr);
+	ck_assert(addr_equals(&addr, &plain));
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		ck_assert(addr_parse(&addr, same[i], 5432));
+		addr_text(&addr, before, sizeof(before));
+		addr_unmap(&addr);
+		ck_assert_str_eq(addr_text(&addr, text, sizeof(text)), before);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("addr");
@@ -113,6 +132,7 @@ int main(void)
 			    sizeof(forms) / sizeof(forms[0]));
 	tcase_add_test(parse, test_abstract_socket_has_no_terminator_in_its_length);
 	tcase_add_test(parse, test_list_of_hosts_is_read);
+	tcase_add_test(parse, test_an_address_of_ipv4_is_one_over_a_socket_for_both_too);
 	suite_add_tcase(suite, parse);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
