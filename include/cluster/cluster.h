@@ -163,6 +163,7 @@ enum evidence {
 	EVIDENCE_ADMIN_SHUTDOWN,  /* 57P01, 57P02 */
 	EVIDENCE_STARTING_UP,	  /* 57P03 at login */
 	EVIDENCE_READ_ONLY,	  /* 25006 from a host that was the primary */
+	EVIDENCE_UNRESOLVED,	  /* a connection was wanted, and its name has no address */
 };
 void host_evidence(struct host *host, enum evidence evidence);
 

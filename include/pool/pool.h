@@ -122,6 +122,7 @@ struct pool {
 	struct startups startups; /* startup packets that servers have accepted */
 	char *failure;		  /* why the last attempt to connect failed; NULL: it did not */
 	char failure_state[6];	  /* its SQLSTATE */
+	usec_t failing_since;	  /* when the first did after one that succeeded */
 	char *secret;		  /* password or stored secret for servers; NULL: none */
 	struct scram_keys keys;
 	struct pool_user *account;   /* of its user */

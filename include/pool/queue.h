@@ -32,6 +32,9 @@ void queue_refresh(struct pool *pool);
 /* Refuses all who wait, for good. */
 void queue_refuse_all(struct pool *pool, const char *sqlstate, const char *text);
 
+/* Refuses those who came after this moment. */
+void queue_refuse_after(struct pool *pool, usec_t moment, const char *sqlstate, const char *text);
+
 /* How long the longest waiting holder has waited, in microseconds; 0: nobody waits. */
 usec_t queue_longest_wait(const struct pool *pool);
 

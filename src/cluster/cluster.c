@@ -591,6 +591,23 @@ static void note_lost(struct host *host)
 	probe_now(host);
 }
 
+/* load_balance_hosts=disable: the next host of the list is the one to keep to. */
+static void move_on(const struct host *host)
+{
+	struct cluster *cluster = host->cluster;
+	unsigned at = 0;
+
+	if (cluster->balance != BALANCE_STICKY)
+		return;
+	list_for_each(&cluster->hosts, node, after) {
+		if (host_of(node) == host && cluster->turn % cluster->hosts.count == at) {
+			cluster->turn++;
+			return;
+		}
+		at++;
+	}
+}
+
 /* A plain entry's host is known by its connects only. */
 static void note_plain(struct host *host, enum evidence evidence)
 {
@@ -611,8 +628,11 @@ static void note_plain(struct host *host, enum evidence evidence)
 				: evidence == EVIDENCE_CONNECT_TIMEOUT ? CAUSE_TIMEOUT
 								       : CAUSE_STARTING,
 				NULL);
-		if (host->cluster->balance == BALANCE_STICKY)
-			host->cluster->turn++;
+		move_on(host);
+		break;
+	case EVIDENCE_UNRESOLVED:
+		host->last_refused = clock_now();
+		move_on(host);
 		break;
 	default:
 		break;
@@ -652,6 +672,8 @@ void host_evidence(struct host *host, enum evidence evidence)
 	case EVIDENCE_READ_ONLY:
 		probe_now(host);
 		break;
+	case EVIDENCE_UNRESOLVED:
+		break; /* the lookup has told */
 	}
 }
 

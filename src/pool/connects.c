@@ -160,12 +160,28 @@ void connects_open(struct pool *pool)
 	connect_wanted(pool);
 }
 
-/* Whether some server works, so that those who wait have something to wait for. */
+static bool works(const struct pool_host *at, enum server_state state)
+{
+	list_for_each(&at->servers[state], node, after)
+		if (!list_entry(node, struct server, node)->close_needed)
+			return true;
+	return false;
+}
+
+/*
+ * Whether some server works, so that those who wait have something to wait for: not one that is
+ * closed when it comes back.
+ */
 static bool has_working_server(const struct pool *pool)
 {
-	return pool_count(pool, SERVER_IDLE) + pool_count(pool, SERVER_LEASED) +
-		       pool_count(pool, SERVER_CHORES) + pool_count(pool, SERVER_HELD) !=
-	       0;
+	static const enum server_state states[] = { SERVER_IDLE, SERVER_LEASED, SERVER_CHORES,
+						    SERVER_HELD };
+
+	list_for_each(&pool->hosts, node, after)
+		for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+			if (works(list_entry(node, struct pool_host, node), states[i]))
+				return true;
+	return false;
 }
 
 void connects_forget_failure(struct pool *pool)
@@ -180,14 +196,17 @@ static void remember_failure(struct pool *pool, const char *sqlstate, const char
 
 	snprintf(why, sizeof(why),
 		 "server login has been failing, cached error: %s (server_login_retry)", text);
+	if (pool->failure == NULL)
+		pool->failing_since = clock_now();
 	connects_forget_failure(pool);
 	pool->failure = mem_string(why);
 	memcpy(pool->failure_state, sqlstate, sizeof(pool->failure_state) - 1);
 }
 
 /*
- * A plain entry whose only host refused us lately: who comes now is told why at once, rather than
- * after server_login_retry.
+ * A plain entry whose hosts all refused us lately: who comes now is told why at once, rather than
+ * after server_login_retry.  Who waited before it began goes on waiting: a server that starts anew
+ * is back soon.
  */
 bool connects_are_failing(const struct pool *pool)
 {
@@ -262,5 +281,4 @@ void connects_failed(struct server *server, const char *sqlstate, const char *te
 	    strcmp(sqlstate, SQLSTATE_CANNOT_CONNECT_NOW) == 0)
 		return;
 	remember_failure(pool, sqlstate, text);
-	queue_refuse_all(pool, sqlstate, pool->failure);
 }

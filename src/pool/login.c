@@ -79,7 +79,7 @@ void login_begin(struct server *server)
 static void break_login(struct server *server, const char *why)
 {
 	connects_failed(server, SQLSTATE_PROTOCOL_VIOLATION,
-			"server broke the protocol during login", false);
+			"server broke the protocol during login", true);
 	server_close(server, why);
 }
 
@@ -201,7 +201,7 @@ static void take_error(struct server *server, const struct message *message)
 		 fields.sqlstate);
 	connects_failed(server, fields.sqlstate, fields.message,
 			!passing || server->intended != NULL);
-	snprintf(why, sizeof(why), "login failed: %s", fields.message);
+	snprintf(why, sizeof(why), "%s", fields.message);
 	server_close(server, why);
 }
 

@@ -721,7 +721,7 @@ static void serve_now(struct pool *pool)
 		return;
 	refresh_hosts(pool);
 	if (connects_are_failing(pool))
-		queue_refuse_all(pool, pool->failure_state, pool->failure);
+		queue_refuse_after(pool, pool->failing_since, pool->failure_state, pool->failure);
 	dedicated_open(pool);
 	queue_serve(pool);
 	connects_open(pool);

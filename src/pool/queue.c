@@ -205,12 +205,20 @@ void queue_refresh(struct pool *pool)
 
 void queue_refuse_all(struct pool *pool, const char *sqlstate, const char *text)
 {
+	queue_refuse_after(pool, INT64_MIN, sqlstate, text);
+}
+
+/* Who came last is at the end of its queue. */
+void queue_refuse_after(struct pool *pool, usec_t moment, const char *sqlstate, const char *text)
+{
 	for (int i = 0; i < POOL_QUEUES; i++) {
 		struct list_node *node;
 
-		while ((node = list_first(&pool->queues[i])) != NULL) {
+		while ((node = list_last(&pool->queues[i])) != NULL) {
 			struct holder *holder = list_entry(node, struct holder, node);
 
+			if (holder->wait_since <= moment)
+				break;
 			queue_leave(holder);
 			holder->calls->refused(holder, true, sqlstate, text);
 		}

@@ -277,7 +277,8 @@ static void take_own_error(struct server *server, const struct error_fields *fie
 		return;
 	}
 	server_close(server, "connect_query failed");
-	connects_failed(server, fields->sqlstate, fields->message, false);
+	connects_failed(server, fields->sqlstate, fields->message,
+			!database_is_split(server->pool->database));
 }
 
 /* Replies to our own queries; an error among them costs the connection. */
@@ -512,6 +513,7 @@ static int begin_connect(struct server *server, const struct addr *addr, char *w
 	if (addr == NULL) {
 		snprintf(why, size, "server DNS lookup failed: %s",
 			 host->cause_text != NULL ? host->cause_text : "no address yet");
+		host_evidence(host, EVIDENCE_UNRESOLVED);
 		return EHOSTUNREACH;
 	}
 	server->address = *addr;
@@ -547,15 +549,17 @@ void server_set_deadline(struct server *server)
 struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 {
 	struct server *server = server_new(at, SERVER_CONNECTING);
+	const struct addr *addr = host_next_address(at->host);
 	char why[160];
-	int error = begin_connect(server, host_next_address(at->host), why, sizeof(why));
+	int error = begin_connect(server, addr, why, sizeof(why));
 
 	if (error != 0) {
-		log_warn(server, "%s", why);
+		log_warn(server, "closing because: %s (age=0s)", why);
 		if (is_our_failure(error))
 			connects_postpone(at);
 		else
-			connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+			connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why,
+					addr == NULL && !database_is_split(at->pool->database));
 		remove_unborn(server);
 		return NULL;
 	}

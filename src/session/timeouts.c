@@ -81,22 +81,35 @@ static usec_t moment(usec_t since, usec_t timeout)
 	return timeout > 0 ? since + timeout : INT64_MAX;
 }
 
+/* The sooner of two limits, with its name. */
+static void limit_by(usec_t *at, const char **why, usec_t other, const char *name)
+{
+	if (other >= *at)
+		return;
+	*at = other;
+	*why = name;
+}
+
+/* Who waits for the first server of a pool to be greeted is bound by query_timeout, too. */
 usec_t timeouts_wait_limit(const struct holder *holder, const char **why)
 {
 	const struct client *client = list_entry(holder, struct client, holder);
 	const struct settings *settings = &holder->pool->settings;
-	usec_t at = moment(holder->wait_since,
-			   of_login(client, "query_wait_timeout", settings->query_wait_timeout));
-	usec_t other = client->state == CLIENT_WELCOME
-			       ? moment(client->connected_at, settings->client_login_timeout)
-			       : moment(client->request_at, settings->query_timeout);
+	bool welcome = client->state == CLIENT_WELCOME;
+	usec_t at = INT64_MAX;
 
-	*why = "query_wait_timeout";
-	if (other > at)
-		return at;
-	*why = client->state == CLIENT_WELCOME ? "client_login_timeout (server down)"
-					       : "query_timeout";
-	return other;
+	*why = "";
+	limit_by(&at, why,
+		 moment(welcome ? holder->wait_since : client->request_at, settings->query_timeout),
+		 "query_timeout");
+	if (welcome)
+		limit_by(&at, why, moment(client->connected_at, settings->client_login_timeout),
+			 "client_login_timeout (server down)");
+	limit_by(&at, why,
+		 moment(holder->wait_since,
+			of_login(client, "query_wait_timeout", settings->query_wait_timeout)),
+		 "query_wait_timeout");
+	return at;
 }
 
 void timeouts_init(struct pooler *pooler)

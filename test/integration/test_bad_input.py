@@ -342,7 +342,6 @@ def test_a_server_that_speaks_nonsense_when_nobody_asked(pgweir, fake_postgres, 
 
 
 LOGINS = {
-    "nothing but an end": lambda server: None,
     "bytes": lambda server: server.send(b"\xff" * 100),
     "http": lambda server: server.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
     "an error": lambda server: server.send(error("28000", "no", "FATAL")),
@@ -399,7 +398,7 @@ def test_a_server_that_sends_parameters_without_end(pgweir, fake_postgres):
             number += 100
 
     fake = fake_postgres(script)
-    weir = fake_weir(pgweir, fake, server_connect_timeout="2s")
+    weir = fake_weir(pgweir, fake, server_connect_timeout="1s", client_login_timeout="3s")
     with pytest.raises((wire.WireError, wire.Closed)):
         weir.connect()
     over.set()
@@ -410,7 +409,10 @@ def test_nothing_listens(pgweir, single):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": single.port},
-                                     "dead": {"host": "127.0.0.1", "port": unused.getsockname()[1]}}})
+                                     "dead": {"host": "127.0.0.1", "port": unused.getsockname()[1]}}},
+                      settings={"client_login_timeout": "1s"})
         with weir.connect() as other:
+            first = refusal(weir, database="dead")
+            assert first["M"] == "client_login_timeout (server down)"
             assert refusal(weir, database="dead").sqlstate.startswith("08")
             assert other.value("SELECT 1") == "1"

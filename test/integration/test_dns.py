@@ -139,6 +139,22 @@ def test_an_unknown_name_is_believed_for_a_while_and_asked_for_again(weir, name_
     wait_until(connects, what="the name to be known")
 
 
+def test_a_name_without_address_in_a_list_sends_clients_to_the_next_host(weir, name_server,
+                                                                         fake_postgres):
+    fake = fake_postgres()
+    for balance in ("disable", "round-robin"):
+        pooler = weir({"app": {"host": "nowhere.test,127.0.0.1", "port": fake.port,
+                               "load_balance_hosts": balance}}, pool_mode="session")
+        clients = [pooler.connect() for _ in range(3)]
+        for client in clients:
+            client.query("SELECT 1")
+        assert len(fake.connections) >= 3
+        for client in clients:
+            client.close()
+        if balance == "disable":
+            pooler.wait_log(r"nowhere\.test:\d+ closing because: server DNS lookup failed: ")
+
+
 def test_a_name_server_that_is_silent_costs_those_only_who_need_the_name(weir, name_server,
                                                                        fake_postgres):
     fake = fake_postgres()

@@ -675,16 +675,49 @@ def test_cancel_wait_timeout_gives_up_a_request_that_cannot_be_passed_on(pgweir,
 def test_server_connect_timeout_covers_the_login(pgweir, fake_postgres, wait_until):
     fake = fake_postgres(lambda server: server.take(1 << 20))
     weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
-                  settings={"server_connect_timeout": "300ms"})
+                  settings={"server_connect_timeout": "300ms", "client_login_timeout": "1s"})
+    assert refusal(weir)["M"] == "client_login_timeout (server down)"
+    weir.wait_log(r"closing because: connect timeout \(")
     error = refusal(weir)
     assert error.sqlstate.startswith("08")
     assert "connect timeout" in error["M"]
 
 
+def test_a_login_that_waits_for_its_first_server_is_bound_by_query_timeout(pgweir, fake_postgres):
+    fake = fake_postgres(lambda server: server.take(1 << 20))
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"query_timeout": "300ms"})
+    assert refusal(weir)["M"] == "query_timeout"
+
+
+def test_who_waits_when_a_server_goes_is_served_when_it_is_back(pgweir, fake_postgres):
+    """Who comes while it is away is told at once."""
+    back = threading.Event()
+
+    def script(server):
+        if not back.is_set():
+            server.close()
+        else:
+            server.greet()
+
+    fake = fake_postgres(script)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
+                  settings={"server_login_retry": "2s"})
+    with weir.connect(login=False) as first:
+        first.send(wire.startup({"user": "app", "database": "app"}))
+        weir.wait_log(r"S-\d+: \S+ closing because: ")
+        error = refusal(weir)
+        assert error.sqlstate.startswith("08")
+        assert "server login has been failing, cached error" in error["M"]
+        back.set()
+        first.recv_until("Z")
+
+
 def test_server_login_retry_does_not_hammer_a_host(pgweir, fake_postgres):
     fake = fake_postgres(lambda server: server.abort())
     weir = pgweir({"databases": {"app": {"host": "127.0.0.1", "port": fake.port}}},
-                  settings={"server_login_retry": "30s"})
+                  settings={"server_login_retry": "30s", "client_login_timeout": "1s"})
+    assert refusal(weir)["M"] == "client_login_timeout (server down)"
     for _ in range(5):
         error = refusal(weir)
         assert error.sqlstate.startswith("08")
