@@ -61,6 +61,17 @@ struct client_peer {
 	uint8_t family;	     /* AF_INET, AF_INET6, AF_UNIX */
 };
 
+/* What was found out about the request at the head of the input, before it waited for a server. */
+struct outline {
+	uint32_t len; /* as in struct request (session/scan.h) */
+	bool known;
+	bool open; /* as there */
+	bool reads;
+	bool commits;
+	bool begins;
+	bool session; /* it makes or needs state of the session */
+};
+
 /* A connection from an application. */
 struct client {
 	struct log_subject log;
@@ -92,29 +103,30 @@ struct client {
 	usec_t request_at;	   /* when the request under way began; 0: none */
 	usec_t transaction_at;	   /* when the transaction under way began; 0: none */
 	struct statement *unnamed; /* its unnamed statement, once that outlived its batch */
-	uint32_t pass;		   /* bytes of a message under way that go through unseen */
-	uint32_t asked;		   /* seconds from its connection to its last request */
 	uint8_t *long_key;	   /* its cancel key, from protocol 3.2 on; else NULL */
+	struct outline outline;	   /* of a request that waits */
+	uint32_t pass;		   /* bytes of a message under way that go through unseen */
+	uint32_t begin_flags;	   /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
+	uint32_t asked;		   /* seconds from its connection to its last request */
 	uint8_t short_key[4];	   /* the same up to 3.1 */
 	uint32_t cancel_pid;	   /* told in BackendKeyData with the key */
 	uint8_t cancel_key_len;
 	uint8_t replays; /* of the request under way */
 	uint8_t state;
 	uint8_t block;
-	uint8_t route;	      /* enum route_choice: asked for with pgweir.route */
-	uint32_t begin_flags; /* BLOCK_DEFERRED, BLOCK_OPEN: VERDICT_TX_RO and so on */
-	bool in_batch;	      /* extended messages were sent and no Sync yet */
-	bool skip_to_sync;    /* we answered an error: the rest of the batch is dropped */
-	bool pass_drop;	      /* what goes through unseen is dropped */
-	bool answered;	      /* something of the answer to this request was forwarded */
-	bool replaying;	      /* the answer is dropped and the request sent anew after it */
-	bool must_write;      /* the request that is sent anew goes to the primary */
-	bool begins;	      /* the request under way begins a transaction block */
-	bool reads;	      /* the request under way is certainly a read */
-	bool writes;	      /* the transaction under way may have written */
-	bool parsed_read;     /* what its unnamed statement leaves behind was read in its text */
-	bool bound_read;      /* the same of the statement that was bound last */
-	bool session_state;   /* it made state on its server that others lack */
+	uint8_t route;	    /* enum route_choice: asked for with pgweir.route */
+	bool in_batch;	    /* extended messages were sent and no Sync yet */
+	bool skip_to_sync;  /* we answered an error: the rest of the batch is dropped */
+	bool pass_drop;	    /* what goes through unseen is dropped */
+	bool answered;	    /* something of the answer to this request was forwarded */
+	bool replaying;	    /* the answer is dropped and the request sent anew after it */
+	bool must_write;    /* the request that is sent anew goes to the primary */
+	bool begins;	    /* the request under way begins a transaction block */
+	bool reads;	    /* the request under way is certainly a read */
+	bool writes;	    /* the transaction under way may have written */
+	bool parsed_read;   /* what its unnamed statement leaves behind was read in its text */
+	bool bound_read;    /* the same of the statement that was bound last */
+	bool session_state; /* it made state on its server that others lack */
 	bool console_admin;
 	bool commits;	  /* a COMMIT is under way */
 	bool settles;	  /* what comes next depends on replies that are owed */

@@ -14,6 +14,7 @@
 #include "session/client.h"
 #include "session/names.h"
 #include "session/outside.h"
+#include "sql/judgement.h"
 
 void cell_time(struct cell *cell, int64_t moment)
 {
@@ -283,6 +284,8 @@ static void walk_memory(struct show *show)
 		    statements, 0, (size_t)statement_bytes());
 	show_memory(show, "statement_name", names != 0 ? names_total_bytes() / names : 0, names, 0,
 		    (size_t)names_total_bytes());
+	show_memory(show, "judgement", JUDGEMENT_BYTES_MAX, judgement_bytes() != 0, 0,
+		    judgement_bytes());
 	show_memory(show, "string", intern_count() != 0 ? intern_bytes() / intern_count() : 0,
 		    intern_count(), 0, intern_bytes());
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sql/classify.h"
-#include "sql/directive.h"
+#include "sql/judgement.h"
 
 static struct map statements;
 static uint64_t last_id;
@@ -56,14 +55,11 @@ struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t t
 
 static void judge(struct statement *statement)
 {
-	struct classify_options options = { .std_strings = true, .max_scan = CLASSIFY_MAX_SCAN };
-	const char *text = (const char *)statement->body;
-	struct hint hint;
+	struct judgement judgement =
+		judgement_of((const char *)statement->body, statement->text_len);
 
-	statement->verdict = classify(text, statement->text_len, &options);
-	statement->hint = ROUTE_CHOICE_NONE;
-	if (hint_read(text, statement->text_len, &hint) == HINT_OK)
-		statement->hint = (uint8_t)hint.route;
+	statement->verdict = judgement.verdict;
+	statement->hint = (uint8_t)judgement.hint;
 	statement->judged = true;
 }
 

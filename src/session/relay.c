@@ -484,7 +484,23 @@ static enum relay take_message(struct run *run, const struct message *message)
 /* ---- the input ---- */
 
 /* What may come before an answer shows whether it is an error. */
-#define BEFORE_ANSWER "123TtnSNA"
+static bool comes_before_answer(uint8_t type)
+{
+	switch (type) {
+	case MSG_PARSE_COMPLETE:
+	case MSG_BIND_COMPLETE:
+	case MSG_CLOSE_COMPLETE:
+	case MSG_ROW_DESCRIPTION:
+	case MSG_PARAMETER_DESCRIPTION:
+	case MSG_NO_DATA:
+	case MSG_PARAMETER_STATUS:
+	case MSG_NOTICE_RESPONSE:
+	case MSG_NOTIFICATION_RESPONSE:
+		return true;
+	default:
+		return false;
+	}
+}
 
 /* Waits for more of an answer, unless there is too much of it already to be held back. */
 static bool wait_for_more(struct server *server, uint32_t avail)
@@ -577,7 +593,7 @@ static bool may_begin(struct client *client, struct server *server)
 			client->replaying = is_mended(client, server, entry, &message);
 			return decided || !is_last(server, &message);
 		}
-		if (strchr(BEFORE_ANSWER, message.type) == NULL)
+		if (!comes_before_answer(message.type))
 			decided = true;
 		if (decided && !split)
 			return true;

@@ -77,6 +77,22 @@ static void give_back(struct client *client)
 	pool_return(server);
 }
 
+/* Of an extended batch that can be sent once more. */
+static bool may_be_repeated(uint8_t type)
+{
+	switch (type) {
+	case MSG_PARSE:
+	case MSG_BIND:
+	case MSG_DESCRIBE:
+	case MSG_EXECUTE:
+	case MSG_CLOSE:
+	case MSG_SYNC:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /*
  * Length of the batch at the head of the input of a client that has prepared statements, so that
  * it can be sent once more should one of them have to be prepared anew.  0: it cannot; MORE: its
@@ -89,7 +105,9 @@ static enum scan find_batch(const struct client *client, uint32_t *len)
 	uint32_t limit = (uint32_t)client_pool(client)->settings.route_buffer;
 
 	*len = 0;
-	while (client->names != NULL) {
+	if (client->names == NULL)
+		return SCAN_READY;
+	for (;;) {
 		uint32_t message_len;
 		uint8_t type;
 
@@ -101,7 +119,7 @@ static enum scan find_batch(const struct client *client, uint32_t *len)
 		case PEEK_OK:
 			break;
 		}
-		if (strchr("PBDECS", type) == NULL || message_len > limit - at)
+		if (!may_be_repeated(type) || message_len > limit - at)
 			return SCAN_READY;
 		if (message_len > avail - at)
 			return SCAN_MORE;
@@ -111,7 +129,23 @@ static enum scan find_batch(const struct client *client, uint32_t *len)
 			return SCAN_READY;
 		}
 	}
-	return SCAN_READY;
+}
+
+/* What is remembered of a request that waits for its server, so that it is not looked through again. */
+static struct outline outline_of(const struct request *request)
+{
+	uint64_t flags = request->verdict.flags;
+	struct outline outline = {
+		.len = request->len,
+		.known = true,
+		.open = request->open,
+		.reads = request->verdict.route == ROUTE_REPLICA,
+		.commits = (flags & VERDICT_COMMIT) != 0,
+		.begins = (flags & VERDICT_BEGIN) != 0,
+		.session = (flags & VERDICT_SESSION) != 0,
+	};
+
+	return outline;
 }
 
 /*
@@ -119,14 +153,14 @@ static enum scan find_batch(const struct client *client, uint32_t *len)
  * up to a Flush: the client waits for the answer to that part of its batch, however little that
  * answer says, and what follows is not in the copy.
  */
-static void keep_request(struct client *client, const struct request *request)
+static void keep_request(struct client *client, const struct outline *outline)
 {
-	uint32_t len = request->len;
+	uint32_t len = outline->len;
 
 	request_forget_kept(client);
 	if (!database_is_split(client->database))
 		find_batch(client, &len);
-	if (len == 0 || request->open)
+	if (len == 0 || outline->open)
 		return;
 	client->kept = chunk_new(len);
 	memcpy(client->kept->data, stream_data(&client->stream), len);
@@ -142,38 +176,35 @@ static void count_request(struct server *server, bool reads)
 }
 
 /* The first request of those that are owed. */
-static void note_first(struct client *client, const struct request *request, bool reads,
-		       bool commits)
+static void note_first(struct client *client, const struct outline *outline)
 {
-	client->reads = reads;
-	client->commits = commits;
-	client->begins = (request->verdict.flags & VERDICT_BEGIN) != 0;
+	client->reads = outline->reads;
+	client->commits = outline->commits;
+	client->begins = outline->begins;
 	client->answered = false;
-	keep_request(client, request);
+	keep_request(client, outline);
 }
 
 /* Another one: what holds for one of those under way is said of all. */
-static void note_further(struct client *client, bool reads, bool commits)
+static void note_further(struct client *client, const struct outline *outline)
 {
-	client->reads &= reads;
-	client->commits |= commits;
+	client->reads &= outline->reads;
+	client->commits |= outline->commits;
 	request_forget_kept(client);
 }
 
 /* The request at the head of the input goes to the server that the client has. */
-static enum step start(struct client *client, const struct request *request, uint8_t type,
+static enum step start(struct client *client, const struct outline *outline, uint8_t type,
 		       uint32_t len)
 {
 	struct server *server = client_server(client);
-	bool reads = request->verdict.route == ROUTE_REPLICA;
-	bool commits = (request->verdict.flags & VERDICT_COMMIT) != 0;
 	bool first = !pending_owes_client(&server->pending);
 	enum step step;
 
 	client->canceled = false;
 	if (first)
-		note_first(client, request, reads, commits);
-	if ((request->verdict.flags & VERDICT_SESSION) != 0 || !reads)
+		note_first(client, outline);
+	if (outline->session || !outline->reads)
 		client->session_state |= keeps_session(client);
 	if (client->block == BLOCK_DEFERRED)
 		forward_begin(client);
@@ -181,8 +212,8 @@ static enum step start(struct client *client, const struct request *request, uin
 	if (step != STEP_NEXT)
 		return step;
 	if (!first)
-		note_further(client, reads, commits);
-	count_request(server, reads);
+		note_further(client, outline);
+	count_request(server, outline->reads);
 	return STEP_NEXT;
 }
 
@@ -240,9 +271,13 @@ static enum step change_server(struct client *client)
 
 static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len)
 {
+	struct outline outline = client->outline;
 	struct request request;
 	struct need need;
 
+	client->outline.known = false;
+	if (outline.known && client->state == CLIENT_ACTIVE)
+		return start(client, &outline, type, len); /* it waited for this server */
 	switch (request_scan(client, &request)) {
 	case SCAN_MORE:
 		return STEP_WAIT;
@@ -263,20 +298,23 @@ static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len
 	}
 	route_decide(client, &request, &need);
 	log_debug(client, "%s: %s", need_name(need.kind), verdict_why_name(request.verdict.why));
+	outline = outline_of(&request);
 	if (client->state == CLIENT_IDLE) {
 		client->holder.need = need;
-		if (wait_for_lease(client) != STEP_NEXT)
+		if (wait_for_lease(client) != STEP_NEXT) {
+			client->outline = outline;
 			return STEP_WAIT;
+		}
 	} else if (!pool_server_meets(client_server(client), &need)) {
 		return change_server(client);
 	}
-	return start(client, &request, type, len);
+	return start(client, &outline, type, len);
 }
 
 /* A plain database entry: where it goes does not depend on what it says. */
 static enum step begin_plain(struct client *client, uint8_t type, uint32_t len)
 {
-	struct request request = { .verdict = { .route = ROUTE_PRIMARY } };
+	static const struct outline outline; /* nothing is known: a write */
 	uint32_t batch_len;
 
 	if (find_batch(client, &batch_len) == SCAN_MORE) {
@@ -288,7 +326,7 @@ static enum step begin_plain(struct client *client, uint8_t type, uint32_t len)
 		if (wait_for_lease(client) != STEP_NEXT)
 			return STEP_WAIT;
 	}
-	return start(client, &request, type, len);
+	return start(client, &outline, type, len);
 }
 
 static enum step begin(struct client *client, uint8_t type, uint32_t len)

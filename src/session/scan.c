@@ -14,6 +14,7 @@
 #include "session/client.h"
 #include "session/names.h"
 #include "sql/classify.h"
+#include "sql/judgement.h"
 
 static bool std_strings(const struct client *client)
 {
@@ -40,6 +41,12 @@ static bool encoding_is_unsafe(const struct client *client)
 		if (strcasecmp(encoding, names[i]) == 0)
 			last_unsafe = true;
 	return last_unsafe;
+}
+
+/* Whether a text is to the client what it is to a judgement. */
+static bool reads_alike(const struct client *client)
+{
+	return std_strings(client) && !encoding_is_unsafe(client);
 }
 
 struct verdict client_classify(const struct client *client, const char *sql, uint32_t len)
@@ -95,13 +102,15 @@ static bool read_parse(struct client *client, const struct message *message,
 		       struct request *request)
 {
 	struct parse_message parse;
-	struct hint hint;
+	struct judgement judgement;
 
 	if (!parse_read(message->body, message->body_len, &parse))
 		return false;
-	join(request, client_classify(client, parse.query, parse.query_len));
-	if (hint_read(parse.query, parse.query_len, &hint) == HINT_OK)
-		take_hint(request, hint.route);
+	judgement = judgement_of(parse.query, parse.query_len);
+	if (!reads_alike(client))
+		judgement.verdict = client_classify(client, parse.query, parse.query_len);
+	join(request, judgement.verdict);
+	take_hint(request, judgement.hint);
 	return true;
 }
 
@@ -121,7 +130,7 @@ static void use_statement(struct client *client, const char *name, bool parsed_h
 	if (statement == NULL)
 		return; /* parsed in this very request, or unknown: the server will say so */
 	take_hint(request, (enum route_choice)statement_hint(statement));
-	if (!std_strings(client) || encoding_is_unsafe(client))
+	if (!reads_alike(client))
 		join(request,
 		     client_classify(client, (const char *)statement->body, statement->text_len));
 	else

@@ -5,4 +5,5 @@ libpgweir_a_SOURCES += src/sql/verdict.c include/sql/verdict.h
 libpgweir_a_SOURCES += src/sql/body.c src/sql/statement.c src/sql/transaction.c include/sql/scan.h
 libpgweir_a_SOURCES += src/sql/classify.c include/sql/classify.h
 libpgweir_a_SOURCES += src/sql/directive.c include/sql/directive.h
+libpgweir_a_SOURCES += src/sql/judgement.c include/sql/judgement.h
 libpgweir_a_SOURCES += src/sql/change.c include/sql/change.h

@@ -15,6 +15,10 @@ check_PROGRAMS += test/unit/sql/test_directive
 test_unit_sql_test_directive_SOURCES = test/unit/sql/test_directive.c
 test_unit_sql_test_directive_LDADD = $(unit_ldadd)
 
+check_PROGRAMS += test/unit/sql/test_judgement
+test_unit_sql_test_judgement_SOURCES = test/unit/sql/test_judgement.c
+test_unit_sql_test_judgement_LDADD = $(unit_ldadd)
+
 check_PROGRAMS += test/unit/sql/test_change
 test_unit_sql_test_change_SOURCES = test/unit/sql/test_change.c
 test_unit_sql_test_change_LDADD = $(unit_ldadd)
