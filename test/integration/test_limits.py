@@ -459,6 +459,33 @@ def test_limits_of_a_server_are_those_of_its_user(pgweir, single):
         assert two.recv_ready().value == "2"
 
 
+@pytest.mark.parametrize("name,sql", [
+    ("query_timeout", "SELECT pg_sleep(20)"),
+    ("transaction_timeout", "BEGIN; SELECT pg_sleep(20)"),
+])
+def test_time_outs_of_what_runs_are_those_of_the_servers_user(pgweir, single, name, sql):
+    """Each way round: the user who logged in has no say in it."""
+    weir = pgweir({"databases": forced(single, pool_size=2),
+                   "users": {"app": {name: 1}, "app2": {name: 60}}})
+    reverse = pgweir({"databases": forced(single, pool_size=2),
+                      "users": {"app": {name: 60}, "app2": {name: 1}}})
+    with weir.connect("app2") as one, reverse.connect("app2") as other:
+        one.send(query(sql))
+        other.send(query(sql))
+        assert fatal(one)["M"].replace(" ", "_") == name
+        assert other.is_quiet(0.5)
+
+
+def test_query_timeout_in_the_queue_is_that_of_the_servers_user(pgweir, single):
+    weir = pgweir({"databases": forced(single, pool_size=1),
+                   "users": {"app": {"query_timeout": 1}, "app2": {"query_timeout": 60}}})
+    with weir.connect("app2") as one, weir.connect("app2") as two:
+        hold(one)
+        two.send(query("SELECT 2"))
+        assert fatal(two)["M"] == "query_timeout"
+        assert one.value("SELECT 1") == "1"
+
+
 @pytest.mark.parametrize("name,provoke", [
     ("query_timeout", lambda client: client.send(query("SELECT pg_sleep(4)"))),
     ("idle_transaction_timeout", hold),
