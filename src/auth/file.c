@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/readable.h"
 
 #define FIRST_SIZE (64u << 10)
 
@@ -33,12 +34,13 @@ static char *read_all(FILE *in, size_t *len)
 
 char *file_read(const char *path, size_t *len, char *error, size_t size)
 {
-	FILE *in = fopen(path, "re");
-	const char *why = NULL;
+	const char *why;
+	int fd = readable_open(path, READABLE_FILE, &why);
+	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char *data;
 
 	if (in == NULL) {
-		snprintf(error, size, "%s: %s", path, strerror(errno));
+		snprintf(error, size, "%s: %s", path, why);
 		return NULL;
 	}
 	/* A second copy in stdio's buffer would not be wiped. */

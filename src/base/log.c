@@ -165,8 +165,10 @@ bool log_open(const struct log_options *options, char *error, size_t size)
 	int fd = -1;
 
 	if (options->file != NULL && options->file[0] != '\0') {
-		fd = open(options->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-		if (fd < 0) {
+		/* A pipe that nobody reads is an error, not something to wait for. */
+		fd = open(options->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+			  0644);
+		if (fd < 0 || fcntl(fd, F_SETFL, O_APPEND) != 0) {
 			snprintf(error, size, "cannot open logfile \"%s\": %s", options->file,
 				 strerror(errno));
 			return false;

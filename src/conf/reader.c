@@ -21,6 +21,7 @@
 #include <ini.h>
 
 #include "base/mem.h"
+#include "base/readable.h"
 
 #define INCLUDE_DEPTH 10
 #define LINE_SIZE (1 << 20) /* with name, line end and NUL */
@@ -109,12 +110,21 @@ static void pop_input(struct reader *reader)
 	reader->depth--;
 }
 
+/* At the start it may be what another program writes: `pgweir <(make-config)`. */
+static FILE *open_file(const char *path, const char **why)
+{
+	int fd = readable_open(path, READABLE_PIPE_AT_START, why);
+
+	return fd >= 0 ? fdopen(fd, "r") : NULL;
+}
+
 /* Relative to the working directory, as in PgBouncer. */
 static bool include_file(struct reader *reader, const char *rest)
 {
 	struct text path = { 0 };
 	const char *p = skip_blanks(rest);
 	size_t len = strlen(p);
+	const char *why;
 	FILE *file = NULL;
 
 	while (len > 0 && isspace((unsigned char)p[len - 1]))
@@ -126,8 +136,8 @@ static bool include_file(struct reader *reader, const char *rest)
 		refuse(reader, "%%include is not possible here");
 	else if (reader->depth > INCLUDE_DEPTH)
 		refuse(reader, "%%include is nested deeper than %d files", INCLUDE_DEPTH);
-	else if ((file = fopen(text_string(&path), "re")) == NULL)
-		refuse(reader, "cannot open \"%.200s\": %s", text_string(&path), strerror(errno));
+	else if ((file = open_file(text_string(&path), &why)) == NULL)
+		refuse(reader, "cannot open \"%.200s\": %s", text_string(&path), why);
 	else
 		push_input(reader, file, text_string(&path));
 	text_done(&path);
@@ -336,10 +346,11 @@ static bool run(struct reader *reader)
 bool reader_read_file(struct config_source *source, const char *path, struct config_error *error)
 {
 	struct reader reader = { .source = source, .error = error, .may_include = true };
-	FILE *file = fopen(path, "re");
+	const char *why;
+	FILE *file = open_file(path, &why);
 
 	if (file == NULL) {
-		config_error_set(error, path, 0, "cannot open: %s", strerror(errno));
+		config_error_set(error, path, 0, "cannot open: %s", why);
 		return false;
 	}
 	push_input(&reader, file, path);

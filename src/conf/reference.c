@@ -3,12 +3,12 @@
 #include "conf/reference.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/readable.h"
 
 #define TEXT_MAX 65536
 #define NAME_MAX_BYTES 4096
@@ -32,14 +32,13 @@ bool reference_is_in(const char *value)
 }
 
 /* One line end is cut: editors and `echo` leave it. */
-static const char *keep(struct config_source *source, const char *name, const char *data,
-			size_t len)
+static size_t without_line_end(const char *data, size_t len)
 {
 	if (len > 0 && data[len - 1] == '\n')
 		len--;
 	if (len > 0 && data[len - 1] == '\r')
 		len--;
-	return source_remember(source, name, data, len);
+	return len;
 }
 
 static const char *read_variable(struct config_source *source, const char *name, struct text *why)
@@ -53,27 +52,39 @@ static const char *read_variable(struct config_source *source, const char *name,
 	return source_remember(source, name, value, strlen(value));
 }
 
-/* Without waiting: what opens may be a pipe that nobody writes to. */
+static const char *read_whole(const char *path, char *data, size_t *len)
+{
+	const char *why;
+	int fd = readable_open(path, READABLE_FILE, &why);
+	ssize_t n = 0;
+
+	while (fd >= 0 && *len <= TEXT_MAX && (n = read(fd, data + *len, TEXT_MAX + 1 - *len)) > 0)
+		*len += (size_t)n;
+	if (n < 0)
+		why = strerror(errno);
+	if (fd >= 0)
+		close(fd);
+	return why;
+}
+
+/* An empty one is taken for a mistake: a secret that is not there yet, or not any more. */
 static const char *read_file(struct config_source *source, const char *name, struct text *why)
 {
 	char *data = mem_alloc(TEXT_MAX + 1);
-	int fd = open(name + strlen("file:"), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *value = NULL;
 	size_t len = 0;
-	ssize_t n = fd < 0 ? -1 : 0;
+	const char *failed = read_whole(name + strlen("file:"), data, &len);
 
-	while (fd >= 0 && len <= TEXT_MAX && (n = read(fd, data + len, TEXT_MAX + 1 - len)) > 0)
-		len += (size_t)n;
-	if (n < 0)
-		text_printf(why, "${%s}: cannot read the file: %s", name, strerror(errno));
+	if (failed != NULL)
+		text_printf(why, "${%s}: cannot read the file: %s", name, failed);
 	else if (len > TEXT_MAX)
 		text_printf(why, "${%s}: the file is larger than 64 kB", name);
 	else if (memchr(data, '\0', len) != NULL)
 		text_printf(why, "${%s}: a NUL byte in the file", name);
+	else if ((len = without_line_end(data, len)) == 0)
+		text_printf(why, "${%s}: the file is empty", name);
 	else
-		value = keep(source, name, data, len);
-	if (fd >= 0)
-		close(fd);
+		value = source_remember(source, name, data, len);
 	mem_wipe(data, TEXT_MAX + 1);
 	free(data);
 	return value;

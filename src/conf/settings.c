@@ -175,7 +175,7 @@ static const struct setting rows[] = {
   "How long it is remembered that a name has no address." },
 { "dns_zone_check_period", KEY_TIME, FIELD(dns_zone_check_period), "0", "0", NULL, NULL, GLOBAL, LIVE,
   "How often the serial numbers of DNS zones are looked at: names of a zone are asked for again "
-  "when it changes; 0 is never." },
+  "when it changes; at most ten times a second. 0 is never." },
 { "high_water", KEY_SIZE, FIELD(high_water), "256kB", "16kB", "1GB", NULL, GLOBAL, LIVE,
   "Bytes queued for one connection at which its source is no longer read." },
 { "idle_transaction_timeout", KEY_TIME, FIELD(idle_transaction_timeout), "0", "0", NULL, NULL, BOTH | USER_ZERO_INHERITS,

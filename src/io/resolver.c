@@ -15,9 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/readable.h"
 #include "io/deadline.h"
 #include "io/zones.h"
 
@@ -130,6 +133,21 @@ static void on_socket_state(void *arg, ares_socket_t fd, int readable, int writa
 	ev_io_start(resolver->loop->ev, &watcher->io);
 }
 
+/* c-ares reads it, and would wait for a pipe.  What cannot be read names no servers. */
+static char *readable_or_nothing(char *path)
+{
+	static char nothing[] = "/dev/null";
+	const char *why;
+	int fd = readable_open(path, READABLE_FILE, &why);
+
+	if (fd < 0) {
+		log_warn(process, "resolv_conf: cannot read \"%s\": %s", path, why);
+		return nothing;
+	}
+	close(fd);
+	return path;
+}
+
 static ares_channel open_channel(struct resolver *resolver)
 {
 	struct ares_options options = {
@@ -142,7 +160,7 @@ static ares_channel open_channel(struct resolver *resolver)
 	ares_channel channel;
 
 	if (resolver->resolv_conf != NULL) {
-		options.resolvconf_path = resolver->resolv_conf;
+		options.resolvconf_path = readable_or_nothing(resolver->resolv_conf);
 		mask |= ARES_OPT_RESOLVCONF;
 	}
 	return ares_init_options(&channel, &options, mask) == ARES_SUCCESS ? channel : NULL;

@@ -13,6 +13,9 @@
 #define CLASS_IN 1
 #define TYPE_SOA 6
 
+/* A period is not shorter: name servers are not to be asked without a pause. */
+#define PERIOD_MIN (100 * USEC_PER_MSEC)
+
 struct zone {
 	struct list_node node;
 	struct zones *zones;
@@ -109,14 +112,17 @@ void zones_done(struct zones *zones)
 
 void zones_set_period(struct zones *zones, usec_t period)
 {
-	double seconds = (double)period / (double)USEC_PER_SEC;
+	double seconds;
 
+	if (period != 0 && period < PERIOD_MIN)
+		period = PERIOD_MIN;
 	if (period == zones->period)
 		return;
 	zones->period = period;
 	ev_timer_stop(zones->loop->ev, &zones->timer);
 	if (period == 0)
 		return;
+	seconds = (double)period / (double)USEC_PER_SEC;
 	ev_timer_set(&zones->timer, seconds, seconds);
 	ev_timer_start(zones->loop->ev, &zones->timer);
 }

@@ -10,6 +10,7 @@
 
 #include "admin/stats.h"
 #include "auth/judge.h"
+#include "base/readable.h"
 #include "io/resolver.h"
 #include "main/claim.h"
 #include "main/daemon.h"
@@ -371,6 +372,7 @@ int main(int argc, char **argv)
 	say_up(&program);
 	service_watch(&program.loop);
 	service_ready();
+	readable_wait_no_more();
 	loop_run(&program.loop);
 	shutdown_finish(&program);
 	return 0;

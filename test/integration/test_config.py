@@ -2,6 +2,7 @@
 """The file: what PgBouncer ships, secrets from elsewhere, errors; SET and RELOAD of each setting."""
 import os
 import re
+import subprocess
 import time
 
 import pytest
@@ -126,6 +127,51 @@ def test_a_file_without_the_main_section_is_no_configuration(weir, text):
     assert "section [pgweir] (or [pgbouncer]) is missing" in refused.value["M"]
     assert config(weir) == before
     assert weir.connect().value("SELECT 1") == "1"
+
+
+@pytest.mark.parametrize("what", ["pgweir.ini", "users.txt", "hba", "ident", "more.ini", "secret",
+                                  "logfile"])
+def test_a_pipe_in_the_place_of_a_file_stops_nobody(pgweir, single, workdir, what):
+    """Reading would wait for who writes it, and all clients with it."""
+    def path(name):
+        return os.path.join(workdir, name)
+    for name, text in (("hba", "host all all 127.0.0.1/32 trust\n"), ("ident", "m a b\n"),
+                       ("more.ini", "[users]\n"), ("secret", "x")):
+        with open(path(name), "w") as file:
+            file.write(text)
+        os.chmod(path(name), 0o644)
+    weir = pgweir(host=single, settings={
+        "auth_type": "hba", "auth_hba_file": path("hba"), "auth_ident_file": path("ident"),
+        "login_notify_message": "${file:%s}" % path("secret")})
+    with open(weir.ini, "a") as file:
+        file.write("%%include %s\n" % path("more.ini"))
+    weir.admin("RELOAD")
+    name = {"pgweir.ini": weir.ini, "users.txt": weir.users_file}.get(what, path(what))
+    if what == "logfile":
+        with open(weir.ini, "a") as file:
+            file.write("[pgweir]\nlogfile = %s\n" % name)
+    else:
+        os.rename(name, name + ".kept")
+    os.mkfifo(name)
+    os.chmod(name, 0o666)
+    with weir.connect() as client:
+        with weir.connect("admin", "pgweir", password="admin-secret", timeout=5) as console:
+            with pytest.raises(wire.WireError) as refused:
+                console.query("RELOAD")
+        assert os.path.basename(name) in refused.value["M"]
+        assert ("not a regular file" in refused.value["M"]) == (what != "logfile")
+        assert client.value("SELECT 1") == "1"
+    os.unlink(name)
+    if what == "users.txt":
+        os.symlink(name + ".kept", name)  # as in Kubernetes
+        weir.admin("RELOAD")
+
+
+def test_at_the_start_the_configuration_may_come_through_a_pipe(weir):
+    """As another program makes it: with PgBouncer, that works."""
+    done = subprocess.run(["bash", "-c", '"$0" --check <(sleep 0.3; cat "$1")', weir.binary, weir.ini],
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done
 
 
 def test_conffile_names_the_file_of_the_next_reload(weir):

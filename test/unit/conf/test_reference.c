@@ -101,8 +101,8 @@ START_TEST(test_one_line_end_of_a_file_is_cut)
 		const char *data;
 		const char *value;
 	} cases[] = {
-		{ "x", "x" },	  { "x\n", "x" }, { "x\r\n", "x" }, { "x\n\n", "x\n" },
-		{ " x ", " x " }, { "", "" },	  { "\n", "" },
+		{ "x", "x" },	    { "x\n", "x" },   { "x\r\n", "x" },
+		{ "x\n\n", "x\n" }, { " x ", " x " },
 	};
 	size_t i;
 
@@ -142,7 +142,11 @@ START_TEST(test_what_is_not_there_is_an_error_with_file_and_line)
 	write_file("secret", "a\0b", 3);
 	check_refused("logfile=${file:secret}\n", 3, "NUL");
 	ck_assert_int_eq(mkfifo("pipe", 0600), 0);
-	config_unref(load_good("logfile=${file:pipe}\n"));
+	check_refused("logfile=${file:pipe}\n", 3, "cannot read the file: not a regular file");
+	check_refused("logfile=${file:/dev/null}\n", 3, "${file:/dev/null}: the file is empty");
+	write_file("secret", "\r\n", 2);
+	check_refused("logfile=${file:secret}\n", 3, "${file:secret}: the file is empty");
+	check_refused("%include .\n", 3, "cannot open \".\": Is a directory");
 	ck_assert_ptr_null(config_load_text("[pgweir]\nlogfile=${file:secret}\n", 32, &error));
 	ck_assert_ptr_nonnull(strstr(error.text, "not possible here"));
 }
