@@ -36,10 +36,10 @@
 #define HELPER_MEMORY_MAX (512ull * 1024 * 1024)
 
 /*
- * Questions that may wait in one queue: many logins at once are no reason to refuse any, but a
- * directory that does not keep up is.  And what all that wait may take.
+ * Questions that may wait in one queue: thousands of clients that come back at once are no reason
+ * to refuse any, but a directory that does not keep up is.  And what all that wait may take.
  */
-#define HELPER_QUEUE_MAX 1000u
+#define HELPER_QUEUE_MAX 5000u
 #define HELPERS_WAITING_BYTES_MAX (16u * 1024 * 1024)
 
 /* More queues are not kept; those at rest make room. */
