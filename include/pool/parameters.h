@@ -100,7 +100,7 @@ void parameters_share(const struct parameters **slot, const struct parameters *s
 /* Lets the set go and leaves NULL. */
 void parameters_clear(const struct parameters **slot);
 
-/* Appends what makes a server that has one set have the other. */
+/* Writes what makes a server that has one set have the other; `sql` is empty before. */
 enum difference {
 	DIFFERENCE_NONE,
 	DIFFERENCE_SETS,

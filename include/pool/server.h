@@ -51,6 +51,7 @@ enum server_left {
 	LEFT_TEMPORARY = 1 << 5, /* tables and the like */
 	LEFT_ASKED = 1 << 6,	 /* the server was asked for the settings (track_session) */
 	LEFT_FAILED = 1 << 7,	 /* and did not say */
+	LEFT_HURRIED = 1 << 8,	 /* since its statement_timeout is shorter than that takes */
 };
 
 /* Undoes LEFT_SETTINGS. */
@@ -103,8 +104,8 @@ struct server {
 	uint16_t strays;  /* the same once it failed: each may be answered, or not */
 	uint8_t state;
 	uint8_t copy;
-	uint8_t left;	     /* enum server_left */
-	uint8_t named_left;  /* what statements that clients gave names to leave when they run */
+	uint16_t left;	     /* enum server_left */
+	uint16_t named_left; /* what statements that clients gave names to leave when they run */
 	char last_words[6];  /* SQLSTATE of a FATAL error; "": none */
 	uint8_t replication; /* enum replication of proto/startup.h: what it is made for */
 	char transaction;    /* of the last ReadyForQuery: I, T or E */

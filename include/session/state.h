@@ -60,7 +60,7 @@ bool state_note_named(struct client *client, const char *sql, uint32_t len);
 static inline void state_note_bound(struct server *server)
 {
 	if (server->named_left != 0)
-		server->left = (uint8_t)((server->left | server->named_left) & ~LEFT_ASKED);
+		server->left = (uint16_t)((server->left | server->named_left) & ~LEFT_ASKED);
 }
 
 /* A function is called by its number. */
@@ -84,6 +84,9 @@ void state_renew_in_block(struct client *client, uint8_t type, uint32_t len);
 
 /* The server has something left on it: whether a query of ours is under way because of it. */
 bool state_settle(struct client *client);
+
+/* That query was canceled: whether it is sent again, with time enough. */
+bool state_asks_again(struct server *server);
 
 /* The rows, the error and the end of that query. */
 void state_take_row(struct server *server, const struct message *message);

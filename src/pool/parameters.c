@@ -515,6 +515,42 @@ static bool extras_differ(const struct parameters *a, const struct parameters *b
 	       (n != 0 && memcmp(a->extra, b->extra, n * sizeof(a->extra[0])) != 0);
 }
 
+/* Shorter than what makes a server fit may take, on a machine that is busy. */
+static bool is_short(const char *duration)
+{
+	char *unit;
+	double number = strtod(duration, &unit);
+
+	while (*unit == ' ')
+		unit++;
+	if (strcmp(unit, "us") == 0)
+		number /= 1000;
+	else if (*unit != '\0' && strcmp(unit, "ms") != 0)
+		number *= 1000; /* or more */
+	return number > 0 && number < 1000;
+}
+
+static bool cuts_short(const char *name, const char *value)
+{
+	return (strcmp(name, "statement_timeout") == 0 ||
+		strcmp(name, "transaction_timeout") == 0) &&
+	       value != NULL && is_short(value);
+}
+
+/* Timeouts that the server has for one client are not to end what makes it fit another. */
+static bool lift_timeouts(const struct parameters *has, struct text *sql)
+{
+	bool lifted = false;
+
+	for (unsigned i = 0; i < parameters_extras(has); i++) {
+		if (!cuts_short(has->extra[i].name, has->extra[i].value))
+			continue;
+		text_printf(sql, "SET %s=0;", has->extra[i].name);
+		lifted = true;
+	}
+	return lifted;
+}
+
 static void change_extras(struct changes *changes, const struct parameters *wanted,
 			  const struct parameters *has)
 {
@@ -527,7 +563,7 @@ static void change_extras(struct changes *changes, const struct parameters *want
 			configure(changes, identity[i], NULL);
 	end_configuring(changes);
 	while ((name = next_extra(wanted, has, at, value)) != NULL)
-		if (value[0] != value[1] && !is_identity(name))
+		if ((value[0] != value[1] || cuts_short(name, value[1])) && !is_identity(name))
 			configure(changes, name, value[0]);
 	for (int i = 0; i < 2; i++)
 		if ((value[0] = parameters_extra_value(wanted, identity[i])) != NULL)
@@ -540,11 +576,14 @@ enum difference parameters_difference(const struct parameters *wanted, const str
 {
 	struct changes changes = { sql, parameters_value(wanted, PARAMETER_CLIENT_ENCODING),
 				   "SELECT ", DIFFERENCE_NONE };
+	bool lifted = lift_timeouts(has, sql);
 
 	for (int i = 0; i < count; i++)
 		change_tracked(&changes, i, parameters_value(wanted, i), parameters_value(has, i));
-	if (extras_differ(wanted, has))
+	if (extras_differ(wanted, has) || (lifted && changes.difference != DIFFERENCE_NONE))
 		change_extras(&changes, wanted, has);
+	if (changes.difference == DIFFERENCE_NONE)
+		text_clear(sql);
 	return changes.difference;
 }
 

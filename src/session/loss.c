@@ -263,6 +263,7 @@ void loss_client_leaves(struct client *client, struct server *server)
 	if (owes_us && server->transaction == 'I' && server->cancels == 0 &&
 	    is_between_requests(client, server, &owed)) {
 		server->left |= LEFT_SETTINGS; /* that the answer would tell */
+		text_done(&server->named);
 		server_drain(server, "client disconnected, an answer to us is owed");
 	} else if (!idle || !is_between_requests(client, server, &owed)) {
 		server_abandon(server, "client disconnected in the middle of a request");

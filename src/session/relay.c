@@ -223,9 +223,17 @@ static enum relay take_own_error(struct run *run, const struct error_fields *fie
 {
 	enum pending_mark mark = pending_head(&run->server->pending)->mark;
 
+	bool canceled = error_is(fields, SQLSTATE_QUERY_CANCELED);
+
+	if (mark == MARK_STATE && canceled && state_asks_again(run->server))
+		return RELAY_DROP;
 	if (mark == MARK_STATE || mark == MARK_RENEWAL) {
 		state_take_error(run->server, fields->message);
 		return RELAY_DROP;
+	}
+	if (canceled) { /* which says nothing of the client */
+		server_close(run->server, "a query of ours on it was canceled");
+		return RELAY_DONE;
 	}
 	startups_done(&client_pool(run->client)->startups);
 	client_close(run->client, fields->sqlstate, "invalid server parameter: %s",

@@ -98,7 +98,7 @@ bool state_fit(struct client *client)
 
 static void note(struct server *server, unsigned left)
 {
-	server->left = (uint8_t)((server->left | left) & ~LEFT_ASKED);
+	server->left = (uint16_t)((server->left | left) & ~LEFT_ASKED);
 }
 
 static bool tracks(const struct client *client)
@@ -287,25 +287,32 @@ static bool renew(struct client *client, struct server *server)
 	struct text sql = { 0 };
 	bool any = parameters_renewal(parameters_base(client->wanted), &sql);
 
-	server->left &= (uint8_t)~LEFT_DEFAULTS;
+	server->left &= (uint16_t)~LEFT_DEFAULTS;
 	if (any)
 		forward_own_query(client, sql.data, MARK_RENEWAL);
 	text_done(&sql);
 	return any;
 }
 
-/* Which settings are the session's, in words that set_config takes. */
+/*
+ * Which settings are the session's, in words that set_config takes.  A timeout of the client's that
+ * has cut this short is lifted for it; then that alone does not tell whose it is.
+ */
 static void ask(struct client *client, struct server *server)
 {
 	const char *value;
 	struct text sql = { 0 };
 
+	if ((server->left & LEFT_HURRIED) != 0)
+		text_add(&sql, "SHOW statement_timeout;SET LOCAL statement_timeout=0;");
 	for (unsigned i = 0; i < parameters_extras(client->wanted); i++)
 		remember_name(server, parameters_extra(client->wanted, i, &value));
 	text_add(&sql, "SELECT name,pg_catalog.current_setting(name) FROM pg_catalog.pg_settings "
 		       "WHERE source='session' AND name NOT IN ('transaction_isolation',"
-		       "'transaction_read_only','transaction_deferrable') "
-		       "UNION ALL SELECT 'role',r FROM pg_catalog.current_setting('role') r "
+		       "'transaction_read_only','transaction_deferrable'");
+	if ((server->left & LEFT_HURRIED) != 0)
+		text_add(&sql, ",'statement_timeout'");
+	text_add(&sql, ") UNION ALL SELECT 'role',r FROM pg_catalog.current_setting('role') r "
 		       "WHERE r<>'none' "
 		       "UNION ALL SELECT 'session_authorization',u::pg_catalog.text "
 		       "FROM (SELECT session_user) s(u) WHERE u<>");
@@ -318,7 +325,6 @@ static void ask(struct client *client, struct server *server)
 			    server->named.data + 1);
 	forward_own_query(client, sql.data, MARK_STATE);
 	text_done(&sql);
-	text_done(&server->named);
 	parameters_clear(&server->found);
 	server->left |= LEFT_ASKED;
 }
@@ -428,10 +434,10 @@ static char *take_column(struct reader *reader)
 void state_take_row(struct server *server, const struct message *message)
 {
 	struct reader reader = reader_over(message->body, message->body_len);
+	bool shown = reader_u16(&reader) == 1; /* the timeout alone, and first */
 	char *name, *value;
 
-	reader_u16(&reader);
-	name = take_column(&reader);
+	name = shown ? mem_string("statement_timeout") : take_column(&reader);
 	value = name != NULL ? take_column(&reader) : NULL;
 	if (value != NULL && !is_reported(server, name) &&
 	    !parameters_put(&server->found, name, value)) {
@@ -441,6 +447,15 @@ void state_take_row(struct server *server, const struct message *message)
 	}
 	free(name);
 	free(value);
+}
+
+bool state_asks_again(struct server *server)
+{
+	if ((server->left & LEFT_HURRIED) != 0)
+		return false;
+	server->left |= LEFT_FAILED | LEFT_HURRIED;
+	server->left &= (uint16_t)~LEFT_ASKED;
+	return true;
 }
 
 /* What was not found out does not follow, and is cleaned. */
@@ -480,14 +495,16 @@ static bool answer_is_whole(const struct client *client, const struct server *se
 
 void state_take_end(struct client *client, struct server *server)
 {
+	if ((server->left & LEFT_ASKED) != 0)
+		text_done(&server->named); /* else they will be asked for again */
 	if ((server->left & LEFT_FAILED) == 0) {
 		adopt(client, server);
 		/* Not asked any more: the client has gone on, and it will be asked anew. */
 		if ((server->left & LEFT_ASKED) != 0 && answer_is_whole(client, server)) {
 			parameters_share(&server->parameters, client->wanted);
-			server->left &= (uint8_t) ~(LEFT_SETTINGS | LEFT_ASKED);
+			server->left &= (uint16_t) ~(LEFT_SETTINGS | LEFT_ASKED);
 		}
 	}
-	server->left &= (uint8_t)~LEFT_FAILED;
+	server->left &= (uint16_t)~LEFT_FAILED;
 	parameters_clear(&server->found);
 }

@@ -155,7 +155,10 @@ static void on_lost(struct holder *holder, struct server *server, const char *wh
 		ask_for_server(client);
 }
 
-/* PostgreSQL has undone what came before in the same query: the server is as it was. */
+/*
+ * PostgreSQL has undone what came before in the same query: the server is as it was.  What was
+ * canceled, by a timeout that it has for somebody else, says nothing: another server is asked.
+ */
 static void note_refusal(struct client *client, struct server *server,
 			 const struct message *message)
 {
@@ -166,6 +169,10 @@ static void note_refusal(struct client *client, struct server *server,
 		return;
 	if (error_is_fatal(&fields)) {
 		server_take_fatal(server, &fields); /* these words are of itself */
+		return;
+	}
+	if (error_is(&fields, SQLSTATE_QUERY_CANCELED)) {
+		server_close(server, "a query of ours on it was canceled");
 		return;
 	}
 	snprintf(refusal->sqlstate, sizeof(refusal->sqlstate), "%s", fields.sqlstate);

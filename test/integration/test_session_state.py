@@ -595,3 +595,39 @@ def test_a_discard_all_in_a_pipeline_is_answered(pgweir, single, params, track):
             client.send(query("SELECT 1"), parse("", "DISCARD ALL") + bind() + execute() + sync())
             client.recv_until("Z")
             assert wire.Result(client.recv_until("Z")).tags == ["DISCARD ALL"]
+
+
+# Timeouts that are shorter than queries of ours take.
+
+
+MANY = {"my.n%d" % number: "x" * 20 for number in range(240)}
+
+
+def test_a_short_timeout_of_one_client_does_not_hurt_others(untracked):
+    """To fit another its server runs a query that takes longer than that."""
+    with untracked.connect() as other, untracked.connect(params={"statement_timeout": "1"}) as one:
+        for number in range(20):
+            try:
+                one.query("SELECT 1")
+            except WireError as error:
+                assert error.sqlstate == "57014"
+            with untracked.connect(params=dict(MANY, work_mem="%dkB" % (64 + number))) as two:
+                assert show(two, "work_mem") == "%dkB" % (64 + number)
+                assert show(two, "statement_timeout") == "0"
+            assert show(other, "statement_timeout") == "0"
+
+
+def test_a_timeout_shorter_than_the_question_follows_with_what_was_set_beside_it(
+        tracked, single, wait_until):
+    waits = ("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+             " AND query LIKE 'SHOW statement_timeout;%'")
+    with wire.Wire(single.port, "postgres", "app") as holds, \
+            wire.Wire(single.port, "postgres", "app") as looks, \
+            tracked.connect() as one, tracked.connect() as two:
+        holds.query("BEGIN")
+        holds.query("LOCK TABLE pg_settings IN ACCESS EXCLUSIVE MODE")
+        one.query("SET work_mem = '123kB'; SET statement_timeout = 200")
+        wait_until(lambda: looks.value(waits) == "1")
+        holds.query("COMMIT")
+        assert show(two, "statement_timeout") == "0" and show(two, "work_mem") == "4MB"
+        assert show(one, "statement_timeout") == "200ms" and show(one, "work_mem") == "123kB"

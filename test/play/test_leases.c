@@ -251,6 +251,85 @@ START_TEST(test_what_is_sent_behind_the_question_is_asked_for_again)
 }
 END_TEST
 
+START_TEST(test_question_that_was_canceled_is_asked_again_without_a_timeout)
+{
+	struct link *one, *other, *server;
+
+	play_begin(.global = "track_session = 1", .plain = "pool_size=1");
+	one = client_in("plain");
+	other = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{set statement_timeout = 1}");
+	says(server, "C{SET} Z{I}");
+	hears(one, "C{SET} Z{I}");
+	heard(server);
+	says(server, "T E{57014} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "Q{#"));
+	says(server, "T D{1ms} C{SHOW} C{SET} T C{SELECT 0} Z{I}");
+	hears(server, "");
+	says(other, "Q{select 1}");
+	hears(server, "Q{SET statement_timeout=0;"
+		      "SELECT pg_catalog.set_config('statement_timeout',NULL,false);} Q{select 1}");
+}
+END_TEST
+
+START_TEST(test_question_that_is_canceled_twice_is_not_asked_for_ever)
+{
+	struct link *one, *server;
+
+	play_begin(.global = "track_session = 1", .plain = "pool_size=1");
+	one = client_in("plain");
+	server = server_on(PRIMARY);
+	says(one, "Q{set statement_timeout = 1}");
+	says(server, "C{SET} Z{I}");
+	heard(server);
+	for (int i = 0; i < 2; i++)
+		says(server, "T E{57014} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(server), "} Q{" CLEANING "}"));
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	says(one, "Q{select 1}");
+	hears(server, "Q{select 1}");
+}
+END_TEST
+
+START_TEST(test_client_whose_settings_are_canceled_stays)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	client_in("plain");
+	one = client_as("alice", "plain", "|application_name=one");
+	server = server_on(PRIMARY);
+	says(one, "Q{select 1}");
+	hears(server, "Q{SET application_name='one';} Q{select 1}");
+	says(server, "E{57014} Z{I}");
+	hears(server, "EOF");
+	hears(one, "E{08006} Z{I}");
+	says(one, "Q{select 2}");
+	hears(server_on(PRIMARY), "Q{SET application_name='one';} Q{select 2}");
+}
+END_TEST
+
+START_TEST(test_login_whose_settings_are_canceled_is_tried_on_another_server)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	client_in("plain");
+	server = server_on(PRIMARY);
+	one = client_new();
+	says(one, "start{alice|plain|work_mem=5}");
+	hears(server, "Q{SELECT pg_catalog.set_config('work_mem','5',false);}");
+	says(server, "E{57014} Z{I}");
+	hears(server, "EOF");
+	hears(one, "");
+	server = server_on(PRIMARY);
+	hears(server, "Q{SELECT pg_catalog.set_config('work_mem','5',false);}");
+	says(server, "T D{5} C{SELECT 1} Z{I}");
+	ck_assert_ptr_nonnull(strstr(heard(one), "K Z{I}"));
+}
+END_TEST
+
 START_TEST(test_nothing_is_sent_before_its_settings_are_taken)
 {
 	struct link *one, *other, *server;
@@ -421,6 +500,10 @@ int main(void)
 	tcase_add_test(plays, test_what_a_client_has_set_is_cleaned_before_the_next);
 	tcase_add_test(plays, test_what_holds_for_the_transaction_is_not_cleaned);
 	tcase_add_test(plays, test_what_is_sent_behind_the_question_is_asked_for_again);
+	tcase_add_test(plays, test_question_that_was_canceled_is_asked_again_without_a_timeout);
+	tcase_add_test(plays, test_question_that_is_canceled_twice_is_not_asked_for_ever);
+	tcase_add_test(plays, test_client_whose_settings_are_canceled_stays);
+	tcase_add_test(plays, test_login_whose_settings_are_canceled_is_tried_on_another_server);
 	tcase_add_test(plays, test_nothing_is_sent_before_its_settings_are_taken);
 	tcase_add_loop_test(
 		plays, test_set_transaction_in_pieces_comes_before_what_a_reset_makes_due, 1, 20);

@@ -160,6 +160,34 @@ START_TEST(test_other_names_are_set_and_reset_with_set_config)
 }
 END_TEST
 
+START_TEST(test_a_short_timeout_is_lifted_first_and_set_last)
+{
+	static const char *const shorts[] = { "1", "999ms", "0.5s", "500 us" };
+	static const char *const longs[] = { "0", "1000", "1s", "1min", "30 s", "1d" };
+	const char *lifted = "SET statement_timeout=0;SELECT pg_catalog.set_config("
+			     "'statement_timeout',NULL,false),pg_catalog.set_config('work_mem',"
+			     "'1MB',false);";
+
+	put(&wanted, "work_mem", "1MB");
+	for (size_t i = 0; i < sizeof(shorts) / sizeof(shorts[0]); i++) {
+		put(&has, "statement_timeout", shorts[i]);
+		ck_assert_str_eq(difference(), lifted);
+	}
+	for (size_t i = 0; i < sizeof(longs) / sizeof(longs[0]); i++) {
+		put(&has, "statement_timeout", longs[i]);
+		ck_assert_str_eq(difference(), strchr(lifted, ';') + 1);
+	}
+	put(&wanted, "work_mem", NULL);
+	put(&wanted, "transaction_timeout", "1");
+	put(&has, "statement_timeout", NULL);
+	put(&has, "transaction_timeout", "1");
+	ck_assert_str_eq(difference(), "");
+	want("TimeZone", "CET");
+	ck_assert_str_eq(difference(), "SET transaction_timeout=0;SET TimeZone='CET';SELECT "
+				       "pg_catalog.set_config('transaction_timeout','1',false);");
+}
+END_TEST
+
 START_TEST(test_who_the_session_is_goes_first_and_comes_last)
 {
 	put(&wanted, "role", "bob");
@@ -304,6 +332,7 @@ int main(void)
 	tcase_add_test(core, test_what_nobody_wants_is_reset);
 	tcase_add_test(core, test_equal_sets_are_the_same);
 	tcase_add_test(core, test_other_names_are_set_and_reset_with_set_config);
+	tcase_add_test(core, test_a_short_timeout_is_lifted_first_and_set_last);
 	tcase_add_test(core, test_who_the_session_is_goes_first_and_comes_last);
 	tcase_add_test(core, test_other_than_ascii_is_sent_as_digits);
 	tcase_add_test(core, test_sets_with_other_names_are_shared_whatever_the_order);
