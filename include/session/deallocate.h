@@ -24,4 +24,7 @@ enum step deallocate_answer(struct client *client, uint32_t len, bool *answered)
  */
 bool deallocate_translate(struct client *client, const struct statement *statement);
 
+/* The same before the Bind of one with a name: it is run as it is, and finds something to drop. */
+enum step deallocate_lend(struct client *client, const struct statement *statement);
+
 #endif

@@ -31,20 +31,17 @@ static struct name_entry *find_dropped(const struct client *client, const char *
 }
 
 /*
- * A DEALLOCATE among other statements (psqlODBC has a savepoint around it): the server is given a
- * statement of the client's name, so that it has one to drop.  It may have one already, of a query
- * that failed before it came to its DEALLOCATE.
+ * The server is given a statement of the client's name, so that it has one to drop.  It may have
+ * one already, of a request that failed before it came to its DEALLOCATE.
  */
-static enum step lend_name(struct client *client, const char *sql, uint32_t len)
+static enum step lend_name(struct client *client, const char *name)
 {
 	static const uint8_t empty[3];
 	struct text packet = { 0 };
 	struct writer writer;
 	struct name_entry *entry;
-	char name[DEALLOCATE_NAME_MAX];
 
-	if (names_count(client->names) == 0 || memchr(sql, ';', len) == NULL ||
-	    !deallocate_find(sql, len, name, sizeof(name)) || prepare_is_reserved(name))
+	if (prepare_is_reserved(name))
 		return STEP_NEXT;
 	if (prepare_find_name(client, name, &entry) != STEP_NEXT)
 		return STEP_WAIT;
@@ -59,6 +56,30 @@ static enum step lend_name(struct client *client, const char *sql, uint32_t len)
 	names_expect(client->names, entry);
 	client_server(client)->doubt = true;
 	return STEP_NEXT;
+}
+
+/* A DEALLOCATE among other statements: psqlODBC has a savepoint around it. */
+static enum step lend_among_others(struct client *client, const char *sql, uint32_t len)
+{
+	char name[DEALLOCATE_NAME_MAX];
+
+	if (names_count(client->names) == 0 || memchr(sql, ';', len) == NULL ||
+	    !deallocate_find(sql, len, name, sizeof(name)))
+		return STEP_NEXT;
+	return lend_name(client, name);
+}
+
+enum step deallocate_lend(struct client *client, const struct statement *statement)
+{
+	const char *text = (const char *)statement->body;
+	char name[DEALLOCATE_NAME_MAX];
+
+	if (!pending_owes_client(&client_server(client)->pending))
+		names_expect(client->names, NULL);
+	if (statement->text_len > DEALLOCATE_TEXT_MAX ||
+	    !deallocate_read(text, statement->text_len, name, sizeof(name)))
+		return STEP_NEXT;
+	return lend_name(client, name);
 }
 
 /* The client's name goes; the server keeps the statement, for others. */
@@ -97,7 +118,7 @@ enum step deallocate_answer(struct client *client, uint32_t len, bool *answered)
 	if (!forward_is_whole(client, len))
 		return STEP_WAIT;
 	if (!deallocate_begins(sql, len - MESSAGE_HEADER - 1))
-		return lend_name(client, sql, len - MESSAGE_HEADER - 1);
+		return lend_among_others(client, sql, len - MESSAGE_HEADER - 1);
 	client_server(client)->doubt = true;
 	entry = find_dropped(client, sql, len - MESSAGE_HEADER - 1);
 	if (entry == NULL)

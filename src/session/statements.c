@@ -437,8 +437,11 @@ static enum step bind_known(struct client *client, struct name_entry *entry,
 				     "cached plan must not change result type");
 	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
-	entry->statement->uses++;
 	flags = statement_verdict(entry->statement)->flags;
+	if ((flags & VERDICT_DEALLOCATE) != 0 &&
+	    deallocate_lend(client, entry->statement) != STEP_NEXT)
+		return STEP_WAIT;
+	entry->statement->uses++;
 	client->bound_read = state_note_statement(client, entry->statement);
 	client->commits |= (flags & VERDICT_COMMIT) != 0;
 	client_server(client)->doubt |= (flags & (VERDICT_DEALLOCATE | VERDICT_DISCARD)) != 0;

@@ -315,15 +315,23 @@ def test_a_wire_error_shows_in_the_right_request(pgweir, single):
         assert run(client, "bad", [1]) == "1"
 
 
-@pytest.mark.parametrize("extended", [False, True], ids=["simple", "extended"])
+@pytest.mark.parametrize("how", ["simple", "extended", "named", "pipelined"])
 @pytest.mark.parametrize("spelling", ["DEALLOCATE double", "deallocate prepare \"double\";"])
-def test_deallocate_in_sql_takes_a_name_of_the_protocol(pgweir, single, spelling, extended):
+def test_deallocate_in_sql_takes_a_name_of_the_protocol(pgweir, single, spelling, how):
     weir = pgweir(host=single)
     with weir.connect() as client, weir.connect() as other:
         for each in (client, other):
             prepare(each, "double", "SELECT $1::int * 2")
-        if extended:
+        if how == "extended":
             result = client.request(parse("", spelling), bind(), execute(), sync())
+        elif how == "named":
+            prepare(client, "drops", spelling)
+            result = client.request(bind("", "drops"), execute(), sync())
+        elif how == "pipelined":
+            client.send(parse("drops", spelling), describe("S", "drops"), sync(),
+                        bind("", "drops"), execute(), sync())
+            assert client.recv_ready().error is None
+            result = client.recv_ready()
         else:
             result = client.query(spelling)
         assert (result.error, result.tags) == (None, ["DEALLOCATE"])
@@ -332,6 +340,19 @@ def test_deallocate_in_sql_takes_a_name_of_the_protocol(pgweir, single, spelling
         assert run(other, "double", ["4"]) == "8"
         prepare(client, "double", "SELECT $1::int * 3")
         assert run(client, "double", ["4"]) == "12"
+
+
+def test_a_named_deallocate_may_be_run_again_and_fails_by_the_clients_name(pgweir, single):
+    weir = pgweir(host=single)
+    with weir.connect() as client:
+        prepare(client, "drops", "DEALLOCATE \"my one\"")
+        for _ in range(2):
+            prepare(client, "my one", "SELECT 1")
+            result = client.request(bind("", "drops"), execute(), sync())
+            assert (result.error, result.tags) == (None, ["DEALLOCATE"])
+            result = client.request(bind("", "drops"), execute(), sync())
+            assert result.error.sqlstate == "26000"
+            assert result.error["M"] == 'prepared statement "my one" does not exist'
 
 
 # ---- prepared anew ----

@@ -594,6 +594,49 @@ START_TEST(test_deallocate_that_was_not_reached_leaves_the_name)
 }
 END_TEST
 
+START_TEST(test_deallocate_with_a_name_has_a_statement_to_drop)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "P{a|select $1} P{d|deallocate a} S");
+	server = server_on(PRIMARY);
+	hears(server, "P{PGWEIR_1|select $1} P{PGWEIR_2|deallocate a} S");
+	says(server, "1 1 Z{I}");
+	hears(client, "1 1 Z{I}");
+	says(client, "B{|d} E B{|a|1} E S");
+	/* Whether there is an `a` is not known before the first was run. */
+	hears(server, "C{S|a} P{a|} B{|PGWEIR_2} E H");
+	says(server, "3 1 2 C{DEALLOCATE}");
+	hears(client, "2 C{DEALLOCATE}");
+	hears(server, "B{|a|1} E S");
+	says(server, "E{26000} Z{I}");
+	hears(client, "E{26000} Z{I}");
+	says(client, "B{|d} E S");
+	hears(server, "B{|PGWEIR_2} E S");
+}
+END_TEST
+
+START_TEST(test_deallocate_with_a_name_that_was_not_run_takes_nothing)
+{
+	play_begin(.database = "route=primary");
+	client = client_in("app");
+	says(client, "P{a|select $1} P{d|deallocate a} S");
+	server = server_on(PRIMARY);
+	says(server, "1 1 Z{I}");
+	says(client, "B{|d} S");
+	hears(server, "P{PGWEIR_1|select $1} P{PGWEIR_2|deallocate a} S "
+		      "C{S|a} P{a|} B{|PGWEIR_2} S");
+	says(server, "3 1 2 Z{I}");
+	hears(client, "1 1 Z{I} 2 Z{I}");
+	says(client, "Q{deallocate b}");
+	says(server, "C{DEALLOCATE} Z{I}");
+	hears(client, "C{DEALLOCATE} Z{I}");
+	hears(server, "Q{deallocate b}");
+	says(client, "B{|a|1} E S");
+	hears(server, "B{|PGWEIR_1|1} E S");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("statement");
@@ -605,6 +648,8 @@ int main(void)
 	tcase_add_test(plays, test_deallocate_that_is_run_twice_fails_by_the_clients_name);
 	tcase_add_test(plays, test_deallocate_among_other_statements_has_a_statement_to_drop);
 	tcase_add_test(plays, test_deallocate_that_was_not_reached_leaves_the_name);
+	tcase_add_test(plays, test_deallocate_with_a_name_has_a_statement_to_drop);
+	tcase_add_test(plays, test_deallocate_with_a_name_that_was_not_run_takes_nothing);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
 	tcase_add_test(plays, test_batch_of_which_all_is_made_up_is_answered_in_order);
 	tcase_add_test(plays, test_flush_brings_what_is_made_up);
