@@ -13,8 +13,7 @@ enum config_section {
 	SECTION_DATABASES,
 	SECTION_USERS,
 	SECTION_PEERS,
-	SECTION_RESET, /* a [pgbouncer] header, which sets what can be reloaded to the defaults */
-	SECTION_NONE,  /* before the first header */
+	SECTION_NONE, /* before the first header */
 };
 
 /* A line "name = value" of a file, as read. */

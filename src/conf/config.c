@@ -102,25 +102,6 @@ static bool set_global(struct build *build, const struct assignment *at)
 	return true;
 }
 
-/*
- * PgBouncer begins anew with each [pgbouncer]: what can be reloaded and has a default is set back
- * to it.
- */
-static void reset_global(struct config *config)
-{
-	unsigned i;
-
-	for (i = 0; i < settings_count(); i++) {
-		const struct setting *row = settings_row(i);
-
-		if (row->applies == RESTART || row->standard == NULL)
-			continue;
-		value_reset(row, &config->settings);
-		mask_remove(&config->set, i);
-		config->written[i] = NULL;
-	}
-}
-
 /* Where an entry's pairs go. */
 struct target {
 	enum setting_where where;
@@ -284,9 +265,6 @@ static bool apply(struct build *build, const struct assignment *at)
 		return add_user(build, at);
 	case SECTION_PEERS:
 		return add_peer(build, at);
-	case SECTION_RESET:
-		reset_global(build->config);
-		return true;
 	case SECTION_NONE:
 		break;
 	}
@@ -412,15 +390,6 @@ static void merge(struct config *config)
 		merge_database(config, config->fallback);
 }
 
-static bool check_auth_dbname(struct build *build, const struct settings *settings,
-			      const char *where)
-{
-	if (config_name_is_console(settings->auth_dbname))
-		return refuse(build, "%s%sauth_dbname cannot be the console", where,
-			      *where != '\0' ? ": " : "");
-	return true;
-}
-
 static bool check_global(struct build *build)
 {
 	const struct settings *settings = &build->config->settings;
@@ -435,7 +404,10 @@ static bool check_global(struct build *build)
 				     "client_tls_cert_file");
 	if (*settings->auth_hba_file == '\0' && settings->auth_type == AUTH_TYPE_HBA)
 		return refuse(build, "auth_hba_file is not set, and auth_type=hba needs it");
-	return check_auth_dbname(build, settings, "");
+	if (config_name_is_console(settings->auth_dbname))
+		return refuse(build, "cannot use the reserved \"%s\" database as an auth_dbname",
+			      settings->auth_dbname);
+	return true;
 }
 
 static bool check_cluster(struct build *build, struct config_cluster *cluster)
@@ -513,9 +485,6 @@ static bool check_database(struct build *build, struct config_database *database
 	add_parameter(database, "datestyle", database->datestyle);
 	add_parameter(database, "timezone", database->timezone);
 	add_parameter(database, "application_name", database->application_name);
-	if (!check_auth_dbname(build, &database->settings, database->name))
-		return false;
-
 	if (*database->cluster_name != '\0') {
 		if (*host != '\0')
 			return refuse(build, "%s: host and cluster exclude each other",

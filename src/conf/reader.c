@@ -164,9 +164,6 @@ static bool check_section(struct reader *reader, const char *p)
 			      len < 100 ? (int)len : 100, name);
 	if (find_section(name, len) == SECTION_PGWEIR)
 		reader->has_main = true;
-	if (len == strlen("pgbouncer") && strncmp(name, "pgbouncer", len) == 0)
-		source_add(reader->source, current(reader)->name, current(reader)->line,
-			   SECTION_RESET, "", "");
 	text_add_char(&reader->line, '[');
 	text_add_n(&reader->line, name, len);
 	text_add_char(&reader->line, ']');

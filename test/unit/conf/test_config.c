@@ -76,20 +76,16 @@ START_TEST(test_both_names_of_the_section_mean_the_same)
 }
 END_TEST
 
-START_TEST(test_a_pgbouncer_header_sets_back_what_can_be_reloaded)
+START_TEST(test_a_second_pgbouncer_header_adds_to_the_first)
 {
 	struct config *config =
-		load_good("[pgbouncer]\nauth_file=a\nlisten_port=1\n"
-			  "max_client_conn=7\nauth_type=any\nroute=any\n"
+		load_good("[pgbouncer]\nauth_file=a\nmax_client_conn=7\nauth_type=any\n"
 			  "[databases]\nb=host=x\n  [ pgbouncer ]\npool_mode=statement\n");
 
-	ck_assert_int_eq(config->settings.listen_port, 1);
 	ck_assert_str_eq(config->settings.auth_file, "a");
-	ck_assert_int_eq(config->settings.max_client_conn, 100);
-	ck_assert_int_eq(config->settings.auth_type, AUTH_TYPE_MD5);
-	ck_assert_int_eq(config->settings.route, ROUTING_SPLIT);
+	ck_assert_int_eq(config->settings.max_client_conn, 7);
+	ck_assert_int_eq(config->settings.auth_type, AUTH_TYPE_ANY);
 	ck_assert_int_eq(config->settings.pool_mode, POOL_MODE_STATEMENT);
-	ck_assert_int_eq(config_database_find(config, "b")->settings.max_client_conn, 100);
 	config_unref(config);
 }
 END_TEST
@@ -192,7 +188,8 @@ START_TEST(test_entries_are_checked)
 	check_refused(HEAD "[databases]\na = host=b ; why\n", 4, "comments stand on lines");
 	check_refused(HEAD "[databases]\na = hots=b\n", 4, "nearest known is host");
 	check_refused(HEAD "[databases]\na = port=0\n", 4, "1 .. 65535");
-	check_refused(HEAD "[databases]\na = auth_dbname=pgbouncer\n", 4, "cannot be the console");
+	check_refused("[pgweir]\nauth_type=any\nauth_dbname=pgbouncer\n", 0,
+		      "cannot use the reserved");
 	check_refused(HEAD "[databases]\na = host=a,,b\n", 4, "empty host");
 	check_refused(HEAD "[databases]\na = cluster=b\n", 4, "there is no cluster \"b\"");
 	check_refused(HEAD "[clusters]\nmain=hosts=a\n[databases]\na = cluster=mian\n", 6,
@@ -723,7 +720,7 @@ int main(void)
 	tcase_add_test(tests, test_peers_are_known_by_id);
 	tcase_add_test(tests, test_peers_that_make_no_sense_are_refused);
 	tcase_add_test(tests, test_both_names_of_the_section_mean_the_same);
-	tcase_add_test(tests, test_a_pgbouncer_header_sets_back_what_can_be_reloaded);
+	tcase_add_test(tests, test_a_second_pgbouncer_header_adds_to_the_first);
 	tcase_add_test(tests, test_lines_are_read_as_pgbouncer_reads_them);
 	tcase_add_test(tests, test_long_lines_are_whole);
 	tcase_add_test(tests, test_a_line_over_a_megabyte_is_refused);
