@@ -177,6 +177,9 @@ void pool_return(struct server *server);
 /* Hands a server to a holder that has none. */
 void pool_attach(struct server *server, struct holder *holder);
 
+/* A lease for no request, but for greeting a client: not an assignment, nor the server's one use. */
+void pool_forgive(struct server *server);
+
 /* A server finished logging in, its chores, or its wait for a cancel: it may be leased. */
 void pool_server_ready(struct server *server);
 

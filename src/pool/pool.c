@@ -454,6 +454,12 @@ void pool_attach(struct server *server, struct holder *holder)
 	holder->wait_since = 0;
 }
 
+void pool_forgive(struct server *server)
+{
+	server->leases--;
+	server->pool->stats.server_assignments--;
+}
+
 void pool_detach(struct server *server)
 {
 	struct holder *holder = server->holder;

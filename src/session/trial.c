@@ -86,6 +86,7 @@ static void take_outcome(struct client *client, struct server *server)
 
 static void check_on(struct client *client, struct server *server)
 {
+	pool_forgive(server);
 	if (is_accepted(client)) {
 		welcome_greet(client);
 		pool_return(server);

@@ -401,6 +401,17 @@ def test_the_time_of_a_transaction_has_its_pauses_in_it(weir, wait_until):
         assert seen.counts("query_time")[0] < queries + 300000
 
 
+def test_a_login_is_no_assignment_of_a_server(pgweir, single):
+    weir = pgweir(host=single)
+    weir.connect().close()
+    assert weir.admin("SHOW STATS_TOTALS")[0]["server_assignment_count"] == "0"
+    seen = Difference(weir)
+    for _ in range(3):
+        with weir.connect(params={"client_encoding": "UTF8", "DateStyle": "German"}):
+            pass
+    assert seen.counts("server_assignment_count", "client_login_count") == (0, 3)
+
+
 def test_the_wait_for_a_server_is_counted_when_it_ends(pgweir, single, wait_until):
     weir = pgweir(host=single, settings={"default_pool_size": 1})
     with weir.connect() as one_client, weir.connect() as other:
