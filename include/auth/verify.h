@@ -25,6 +25,7 @@ struct verify {
 	enum secret_kind kind;
 	uint8_t salt[4];
 	bool mechanism_chosen;
+	bool says_sasl; /* SCRAM is what the client was asked for: its error says so, as PgBouncer's */
 	bool keeps_keys; /* the secret is SCRAM: its keys are good for servers too */
 	struct scram_server scram;
 

@@ -246,7 +246,8 @@ static void run_reload(struct console_session *session, const struct command *co
 	if (console_owner()->reload(console_owner(), error, sizeof(error)))
 		return;
 	log_error(session->client, "reload failed, nothing has changed: %s", error);
-	result_error(result, SQLSTATE_CONFIG_FILE_ERROR, "RELOAD failed, nothing has changed: %s",
+	result_error(result, SQLSTATE_CONFIG_FILE_ERROR,
+		     "RELOAD failed, see logs for additional details; nothing has changed: %s",
 		     error);
 }
 

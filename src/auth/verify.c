@@ -29,7 +29,8 @@ static enum auth_step fail_password(struct verify *verify, const char *detail)
 	verify->sqlstate = SQLSTATE_INVALID_PASSWORD;
 	verify->detail = verify->secret == NULL ? "no such user" : detail;
 	snprintf(verify->message, sizeof(verify->message),
-		 "password authentication failed for user \"%s\"", verify->user);
+		 "%spassword authentication failed for user \"%s\"",
+		 verify->says_sasl ? "SASL authentication failed: " : "", verify->user);
 	return AUTH_FAILED;
 }
 

@@ -344,6 +344,13 @@ static void on_leased(struct holder *holder, struct server *server)
 	ask(list_entry(holder, struct auth_query, holder), server);
 }
 
+/* There is no such database: the client's own mistake if it is the one that it asks for. */
+static bool is_clients_mistake(const struct auth_query *query, const char *sqlstate)
+{
+	return strncmp(sqlstate, "3D", 2) == 0 &&
+	       strcmp(query->holder.pool->database->name, query->client->login->database) == 0;
+}
+
 /*
  * A server that refuses auth_user is the operator's business: its words would make the client
  * think that its own password is wrong.
@@ -353,7 +360,8 @@ static void on_refused(struct holder *holder, bool final, const char *sqlstate, 
 	struct auth_query *query = list_entry(holder, struct auth_query, holder);
 
 	(void) final;
-	if (strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0)
+	if (!is_clients_mistake(query, sqlstate) &&
+	    (strncmp(sqlstate, "28", 2) == 0 || strncmp(sqlstate, "3D", 2) == 0))
 		set_misconfigured(query, text);
 	else if (query->outcome != AUTH_QUERY_FAILED)
 		set_failed(query, sqlstate, text);

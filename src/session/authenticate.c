@@ -154,9 +154,15 @@ static bool is_peer(const struct client *client, const char *map)
 {
 	char name[256];
 
-	return client->peer.family == AF_UNIX && client->peer.uid != UID_UNKNOWN &&
-	       peer_name(client->peer.uid, name, sizeof(name)) &&
-	       ident_allows(&client->pooler->access.ident, map, name, client->login->user);
+	if (client->peer.family != AF_UNIX || client->peer.uid == UID_UNKNOWN ||
+	    !peer_name(client->peer.uid, name, sizeof(name)))
+		return false;
+	if (ident_allows(&client->pooler->access.ident, map, name, client->login->user))
+		return true;
+	if (map[0] != '\0')
+		log_info(client, "ident map %s cannot be matched: %s may not be %s", map, name,
+			 client->login->user);
+	return false;
 }
 
 /* The entry that the client asks for; NULL if there is none, which it learns later. */
@@ -263,6 +269,7 @@ static void ask_client(struct client *client, const struct demand *demand, const
 		login->outside = outside_new(client, method, demand->words, on_judged);
 	writer_init_text(&writer, &packet);
 	step = verify_begin(&login->verify, method, login->user, secret, derived, &writer);
+	login->verify.says_sasl = demand->method == METHOD_SCRAM;
 	auth_step(client, step, &packet);
 }
 
@@ -298,7 +305,9 @@ static void on_looked_up(struct client *client)
 		break;
 	case AUTH_QUERY_NOBODY:
 		demand = find_demand(client);
-		if (meets_demand(client, &demand))
+		if (method_ask(demand.method, SECRET_NONE) == ASK_NOTHING) /* tells it anyway */
+			client_close(client, SQLSTATE_INVALID_AUTHORIZATION, "no such user");
+		else if (meets_demand(client, &demand))
 			ask_client(client, &demand, NULL, NULL);
 		break;
 	case AUTH_QUERY_FAILED:
@@ -318,8 +327,13 @@ static struct database *find_auth_database(struct client *client, const struct s
 		database = is_configured ? database_find(client->pooler, name)
 					 : database_for_login(client->pooler, name);
 	if (database == NULL) {
-		log_warn(client, "authentication database \"%s\" is not configured (auth_dbname)",
-			 name);
+		if (config_name_is_console(name))
+			log_warn(client,
+				 "cannot use the reserved \"%s\" database as an auth_dbname", name);
+		else
+			log_warn(client,
+				 "authentication database \"%s\" is not configured (auth_dbname)",
+				 name);
 		client_close(client, SQLSTATE_CONFIG_FILE_ERROR, "bouncer config error");
 	} else if (database->disabled) {
 		client_close(client, SQLSTATE_CANNOT_CONNECT_NOW,

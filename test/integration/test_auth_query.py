@@ -78,7 +78,7 @@ def test_databases_of_logins_that_prove_nothing_go_soon(asking, single, wait_unt
     """With `*` anybody could fill the memory with names, for autodb_idle_timeout."""
     weir = asking({"databases": {"*": entry(single)}}, settings={"server_login_retry": 1})
     for i in range(5):
-        assert refusal(weir, user="app", database="nowhere%d" % i, password="x").sqlstate == "F0000"
+        assert refusal(weir, user="app", database="nowhere%d" % i, password="x").sqlstate == "3D000"
     assert refusal(weir, user="app", database="app", password="x").sqlstate == "28P01"
     with weir.connect("scram_user", database="app2", password="scram-secret") as client:
         assert client.value("SELECT current_database()") == "app2"
@@ -111,7 +111,8 @@ def test_trust_lets_in_whom_the_server_knows(asking, single):
     weir = asking(host=single, settings={"auth_type": "trust"})
     with weir.connect("app") as client:
         assert client.value("SELECT current_user") == "app"
-    assert refusal(weir, user="nobody").sqlstate == "28000"
+    error = refusal(weir, user="nobody")
+    assert (error.sqlstate, error["M"]) == ("28000", "no such user")
 
 
 def test_a_secret_that_is_null_matches_nothing(asking, single):
@@ -256,6 +257,23 @@ def test_an_auth_database_that_is_missing(asking, single, settings, sqlstate, te
     error = refusal(weir, password="app-secret")
     assert (error.sqlstate, error["M"]) == (sqlstate, text)
     weir.wait_log('authentication database "nowhere" is not configured')
+
+
+def test_the_console_is_no_auth_database(asking, single):
+    """An entry that names it serves the users of auth_file all the same."""
+    weir = asking({"databases": {"app": entry(single, auth_dbname="pgbouncer")}},
+                  users={"app2": "app2-secret"})
+    weir.connect("app2", "app", password="app2-secret").close()
+    error = refusal(weir, password="app-secret")
+    assert (error.sqlstate, error["M"]) == ("F0000", "bouncer config error")
+    weir.wait_log('cannot use the reserved "pgbouncer" database as an auth_dbname')
+
+
+def test_who_asks_for_a_database_that_is_not_there_is_told(asking, single):
+    weir = asking({"databases": {"*": entry(single), "app": entry(single, auth_dbname="gone")}})
+    error = refusal(weir, database="nowhere", password="app-secret")
+    assert (error.sqlstate, error["M"]) == ("3D000", 'database "nowhere" does not exist')
+    assert refusal(weir, database="app", password="app-secret")["M"] == "bouncer config error"
 
 
 def test_an_auth_database_that_is_disabled(asking, single):

@@ -653,7 +653,7 @@ def test_a_wrong_reload_says_why_and_changes_nothing(weir):
         with pytest.raises(wire.WireError) as caught:
             session.query("RELOAD")
         assert caught.value.sqlstate == "F0000"
-        assert "RELOAD failed" in caught.value["M"]
+        assert caught.value["M"].startswith("RELOAD failed, see logs for additional details; ")
         assert re.search(r"pgweir\.ini:\d+: .*pool_mode", caught.value["M"])
         assert session.value("SHOW VERSION")
     with weir.connect() as client:

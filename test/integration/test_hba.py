@@ -229,6 +229,8 @@ def test_peer_needs_no_secret(ruled):
 def test_maps_follow_a_reload(ruled):
     weir = ruled("local all all peer map=m\n", ident="m nobody app\n")
     assert refusal(weir, user="app", host=weir.dir)
+    weir.wait_log(r"app/app@unix\(\d+\):%d ident map m cannot be matched: %s may not be app$"
+                  % (weir.port, OWN))
     write(weir, "ident", "m %s \"all\"\nm %s all extra\nm %s app\n" % (OWN, OWN, OWN))
     weir.reload()
     weir.wait_log("reload complete")

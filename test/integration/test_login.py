@@ -61,6 +61,14 @@ def test_the_method_that_is_asked_for(pgweir, single, auth_type, kind, method):
     assert method_asked(weir) == method
 
 
+def test_a_login_by_scram_that_fails_is_told_in_both_poolers_words(pgweir, single):
+    weir = pgweir(host=single, settings={"auth_type": "scram-sha-256"})
+    for user in ("app", "nobody"):
+        error = refusal(weir, user=user, password="wrong")
+        assert (error.sqlstate, error["M"]) == (
+            "28P01", 'SASL authentication failed: password authentication failed for user "%s"' % user)
+
+
 @pytest.mark.parametrize("auth_type", ["plain", "md5", "scram-sha-256"])
 def test_an_unknown_user_is_told_from_a_wrong_password_by_nothing(pgweir, single, auth_type):
     weir = pgweir(host=single, settings={"auth_type": auth_type})
