@@ -123,6 +123,13 @@ void cluster_unwatch(struct cluster_watcher *watcher);
 /* The host that takes writes now (unmonitored: the next in turn); NULL: writes wait. */
 struct host *cluster_primary(struct cluster *cluster);
 
+/*
+ * Unmonitored: the host whose turn it is after so many others.  Turns pass by connecting, not by
+ * asking: who asks may ask again before there is a server.
+ */
+struct host *cluster_next_host(struct cluster *cluster, unsigned ahead);
+void cluster_note_connect(const struct host *host);
+
 /* A sentence on why cluster_primary is NULL; "" if it is not. */
 const char *cluster_why_no_primary(struct cluster *cluster);
 

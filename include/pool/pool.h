@@ -216,6 +216,9 @@ unsigned pool_host_servers(const struct pool_host *at);
 /* Those of them that connect or log in. */
 unsigned pool_host_unready(const struct pool_host *at);
 
+/* Those that will be idle soon without anybody's doing: also those at their chores. */
+unsigned pool_host_coming(const struct pool_host *at);
+
 /* Brings hosts and settings up to date after a reload or a change in the cluster. */
 void pool_refresh(struct pool *pool);
 

@@ -245,15 +245,16 @@ void cluster_decide(struct cluster *cluster)
 }
 
 /* The next of a plain entry's hosts; those that nobody could connect to only if there is no other. */
-static struct host *next_plain(struct cluster *cluster)
+static struct host *next_plain(const struct cluster *cluster, unsigned ahead)
 {
+	unsigned turn = cluster->turn + (cluster->balance == BALANCE_ROUND_ROBIN ? ahead : 0);
 	unsigned count = cluster->hosts.count, at = 0;
 	struct host *found = NULL, *poor = NULL;
 	unsigned found_at = 0;
 
 	list_for_each(&cluster->hosts, node, after) {
 		struct host *host = host_of(node);
-		unsigned distance = (at++ + count - cluster->turn % count) % count;
+		unsigned distance = (at++ + count - turn % count) % count;
 
 		if (host->admin != ADMIN_ENABLED)
 			continue;
@@ -268,15 +269,32 @@ static struct host *next_plain(struct cluster *cluster)
 			found_at = distance;
 		}
 	}
-	if (found != NULL && cluster->balance == BALANCE_ROUND_ROBIN)
-		cluster->turn += found_at + 1;
 	return found != NULL ? found : poor;
+}
+
+struct host *cluster_next_host(struct cluster *cluster, unsigned ahead)
+{
+	return cluster->hosts.count > 0 ? next_plain(cluster, ahead) : NULL;
+}
+
+void cluster_note_connect(const struct host *host)
+{
+	struct cluster *cluster = host->cluster;
+	unsigned at = 0;
+
+	if (cluster->monitored || cluster->balance != BALANCE_ROUND_ROBIN)
+		return;
+	list_for_each(&cluster->hosts, node, after) {
+		at++;
+		if (host_of(node) == host)
+			cluster->turn = at;
+	}
 }
 
 struct host *cluster_primary(struct cluster *cluster)
 {
 	if (!cluster->monitored)
-		return cluster->hosts.count > 0 ? next_plain(cluster) : NULL;
+		return cluster_next_host(cluster, 0);
 	if (cluster->primary == NULL || !host_takes_writes(cluster->primary))
 		return NULL;
 	return cluster->primary;
@@ -378,7 +396,7 @@ struct host *cluster_choose_replica(struct cluster *cluster, const struct read_n
 	if (cluster->hosts.count == 0)
 		return NULL;
 	if (!cluster->monitored)
-		return next_plain(cluster);
+		return next_plain(cluster, 0);
 	return choose(cluster, need, preferred, false);
 }
 
@@ -388,7 +406,7 @@ struct host *cluster_choose_any(struct cluster *cluster, const struct read_need 
 	if (cluster->hosts.count == 0)
 		return NULL;
 	if (!cluster->monitored)
-		return next_plain(cluster);
+		return next_plain(cluster, 0);
 	return choose(cluster, need, preferred, true);
 }
 

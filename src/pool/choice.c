@@ -96,21 +96,6 @@ void choice_begin(struct choice *choice, struct pool *pool, const struct need *n
 	choice->step = 0;
 }
 
-/* Without roles: hosts with idle servers, then the one whose turn it is. */
-static struct pool_host *next_plain(struct choice *choice)
-{
-	while (choice->at != NULL) {
-		struct pool_host *at = list_entry(choice->at, struct pool_host, node);
-
-		choice->at = list_next(choice->at);
-		if (!at->removed && at->servers[SERVER_IDLE].count != 0)
-			return at;
-	}
-	if (choice->step++ == 0)
-		return find(choice, cluster_primary(choice->pool->database->cluster));
-	return NULL;
-}
-
 /*
  * Its last login was refused or came to nothing, and it has no server free: a role, say, that was
  * just made is not on a replica yet.
@@ -118,6 +103,68 @@ static struct pool_host *next_plain(struct choice *choice)
 static bool is_out(const struct pool_host *at)
 {
 	return clock_now() < at->retry_at && at->servers[SERVER_IDLE].count == 0;
+}
+
+/* A host with a server on its way that nobody before in the queue waits for. */
+static struct pool_host *first_coming(const struct pool *pool)
+{
+	list_for_each(&pool->hosts, node, after) {
+		struct pool_host *at = list_entry(node, struct pool_host, node);
+
+		if (!at->removed && at->wanted < pool_host_coming(at))
+			return at;
+	}
+	return NULL;
+}
+
+/* Connections that are to be opened for those before in the queue. */
+static unsigned count_new(const struct pool *pool)
+{
+	unsigned count = 0;
+
+	list_for_each(&pool->hosts, node, after) {
+		const struct pool_host *at = list_entry(node, struct pool_host, node);
+		unsigned coming = pool_host_coming(at);
+
+		count += at->wanted > coming ? at->wanted - coming : 0;
+	}
+	return count;
+}
+
+/* The host whose turn it is to get a connection, one that is out only if all are. */
+static struct pool_host *next_in_turn(const struct choice *choice)
+{
+	struct cluster *cluster = choice->pool->database->cluster;
+	unsigned ahead = count_new(choice->pool);
+	struct pool_host *first = NULL;
+
+	for (unsigned i = 0; i < choice->pool->hosts.count; i++) {
+		struct pool_host *at = find(choice, cluster_next_host(cluster, ahead + i));
+
+		if (at != NULL && !is_out(at))
+			return at;
+		if (first == NULL)
+			first = at;
+	}
+	return first;
+}
+
+/* Without roles: hosts with idle servers, then where one is coming, then the one in turn. */
+static struct pool_host *next_plain(struct choice *choice)
+{
+	struct pool_host *coming;
+
+	while (choice->at != NULL) {
+		struct pool_host *at = list_entry(choice->at, struct pool_host, node);
+
+		choice->at = list_next(choice->at);
+		if (!at->removed && at->servers[SERVER_IDLE].count != 0)
+			return at;
+	}
+	if (choice->step++ > 0)
+		return NULL;
+	coming = first_coming(choice->pool);
+	return coming != NULL ? coming : next_in_turn(choice);
 }
 
 static bool fits(const struct choice *choice, const struct host *host)

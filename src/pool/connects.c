@@ -120,7 +120,7 @@ static void connect_wanted(struct pool *pool)
 
 	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
-		unsigned coming = pool_host_unready(at) + at->servers[SERVER_CHORES].count;
+		unsigned coming = pool_host_coming(at);
 
 		for (; at->wanted > coming && may_connect(at, longest); coming++) {
 			if (is_beyond(at, (unsigned)pool->settings.default_pool_size))

@@ -61,6 +61,11 @@ unsigned pool_host_unready(const struct pool_host *at)
 	return at->servers[SERVER_CONNECTING].count + at->servers[SERVER_LOGIN].count;
 }
 
+unsigned pool_host_coming(const struct pool_host *at)
+{
+	return pool_host_unready(at) + at->servers[SERVER_CHORES].count;
+}
+
 /* ---- hosts ---- */
 
 static void on_connect_timeout(struct deadlines *deadlines, struct list_node *node)

@@ -553,6 +553,7 @@ struct server *server_connect_for(struct pool_host *at, struct holder *holder)
 	char why[160];
 	int error = begin_connect(server, addr, why, sizeof(why));
 
+	cluster_note_connect(at->host);
 	if (error != 0) {
 		log_warn(server, "closing because: %s (age=0s)", why);
 		if (is_our_failure(error))

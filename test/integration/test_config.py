@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The file: what PgBouncer ships, secrets from elsewhere, errors; SET and RELOAD of each setting."""
+import contextlib
 import os
 import re
 import subprocess
@@ -294,6 +295,27 @@ def test_reloads_under_load_disturb_nobody(weir, single):
                 client.query("COMMIT")
     assert number > 3
     assert not re.search("ERROR|FATAL", weir.log())
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_hosts_of_a_list_take_turns(pgweir, fake_postgres, at_once):
+    one = fake_postgres()
+    two = fake_postgres(address="127.0.0.5", port=one.port)
+    weir = pgweir(config={"pgweir": {"pool_mode": "session"},
+                          "databases": {"app": {"host": "127.0.0.1,127.0.0.5", "port": one.port}}})
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for number in range(1, 7):
+            clients.append(stack.enter_context(weir.connect()))
+            if not at_once:
+                clients[-1].query("SELECT 1")
+                assert len(one.connections) == (number + 1) // 2
+                assert len(two.connections) == number // 2
+        for client in clients:
+            client.send(wire.query("SELECT 1"))
+        for client in clients:
+            client.recv_ready()
+        assert (len(one.connections), len(two.connections)) == (3, 3)
 
 
 def test_one_dead_host_of_a_list_stops_nobody(pgweir, fake_postgres):
