@@ -2,7 +2,7 @@
 /*
  * Asks a directory whether a password is a user's: by binding with it, as a name made of the
  * user's, or as the entry that a search finds.  Of several servers the next one is asked if one
- * does not answer.
+ * does not answer, which is then asked last for a while.
  */
 #include "auth/ldap.h"
 
@@ -12,12 +12,18 @@
 #include <string.h>
 
 #include "auth/ldap_options.h"
+#include "base/clock.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 /* How long a server may take to be reached, and to answer one question. */
 #define CONNECT_SECONDS 5
 #define ANSWER_SECONDS 10
+
+/* For how long a server that gave no answer is asked last, and how many of them are known. */
+#define AVOID (60 * USEC_PER_SEC)
+#define AVOIDED_MAX 8u
 
 /* What libldap with GnuTLS says of a certificate that it does not take, and what that means. */
 #define TLS_UNEXPLAINED "(unknown error code)"
@@ -204,20 +210,82 @@ static void ask_server(const struct ldap_options *options, const char *uri,
 	snprintf(verdict->why, sizeof(verdict->why), "%.150s: %.350s", uri, why);
 }
 
+/* ---- of several servers ---- */
+
+/* Those that gave no answer, by the hash of their URI: a helper's own memory. */
+static struct avoided {
+	uint64_t uri;
+	usec_t until;
+} avoided[AVOIDED_MAX];
+
+/* The place of a URI, or the one that is free for the longest time. */
+static struct avoided *place_of(uint64_t uri)
+{
+	struct avoided *place = &avoided[0];
+
+	for (unsigned i = 0; i < AVOIDED_MAX; i++) {
+		if (avoided[i].uri == uri)
+			return &avoided[i];
+		if (avoided[i].until < place->until)
+			place = &avoided[i];
+	}
+	return place;
+}
+
+/* Since before this question, which began then: or what it just found would be asked again. */
+static bool is_avoided(uint64_t uri, usec_t began)
+{
+	const struct avoided *place = place_of(uri);
+
+	return place->uri == uri && began < place->until && place->until < began + AVOID;
+}
+
+static void note_outcome(uint64_t uri, enum judge_outcome outcome)
+{
+	struct avoided *place = place_of(uri);
+
+	clock_update();
+	if (outcome == JUDGE_UNAVAILABLE)
+		*place = (struct avoided){ uri, clock_now() + AVOID };
+	else if (place->uri == uri)
+		place->until = 0;
+}
+
+/* Those that are avoided, or the others, until one says yes or no. */
+static void ask_servers(const struct ldap_options *options, const char *uris, bool whom,
+			usec_t began, const struct judge_question *question,
+			struct judge_verdict *verdict)
+{
+	while (*uris != '\0' && verdict->outcome == JUDGE_UNAVAILABLE) {
+		size_t len = strcspn(uris, " ");
+		uint64_t hash = map_hash(uris, len);
+		char *uri;
+
+		if (is_avoided(hash, began) == whom) {
+			uri = mem_string_n(uris, len);
+			ask_server(options, uri, question, verdict);
+			note_outcome(hash, verdict->outcome);
+			free(uri);
+		}
+		uris += len + (uris[len] == ' ');
+	}
+}
+
 void ldap_judge(const struct judge_question *question, struct judge_verdict *verdict)
 {
 	struct ldap_options options;
 	struct text uris = { 0 };
-	char why[200], *rest = NULL;
+	char why[200];
+	usec_t began;
 
+	clock_update();
+	began = clock_now();
 	verdict->outcome = JUDGE_UNAVAILABLE;
 	if (!ldap_options_read(&options, question->words, why, sizeof(why))) {
 		snprintf(verdict->why, sizeof(verdict->why), "options: %s", why);
 	} else if (find_servers(&options, &uris, verdict)) {
-		for (char *uri = strtok_r(uris.data, " ", &rest);
-		     uri != NULL && verdict->outcome == JUDGE_UNAVAILABLE;
-		     uri = strtok_r(NULL, " ", &rest))
-			ask_server(&options, uri, question, verdict);
+		ask_servers(&options, text_string(&uris), false, began, question, verdict);
+		ask_servers(&options, text_string(&uris), true, began, question, verdict);
 	}
 	text_done(&uris);
 	ldap_options_done(&options);

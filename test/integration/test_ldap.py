@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import psycopg2
@@ -160,6 +162,39 @@ def test_a_list_of_servers_that_are_all_down_is_said_so(judged, directory):
     error = refusal(weir, user="app", password="word-of-app")
     assert (error.sqlstate, error["M"]) == ("28000", FAILED % "app")
     weir.wait_log("login refused: LDAP: ldap://127.0.0.1:2: .*Can't contact LDAP server")
+
+
+def test_servers_that_are_all_down_are_asked_again_once_a_login(judged, directory):
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        weir = judged(directory.bind.replace("ldapserver=127.0.0.1 ldapport=%d" % directory.port,
+                                             'ldapserver="127.0.0.1:1 127.0.0.1:%d"'
+                                             % ear.getsockname()[1]))
+        asked = []
+
+        def hang_up():
+            while True:
+                try:
+                    ear.accept()[0].close()
+                except OSError:
+                    return
+                asked.append(1)
+        threading.Thread(target=hang_up, daemon=True).start()
+        for count in (1, 2, 3):
+            assert refusal(weir, user="app", password="word-of-app").sqlstate == "28000"
+            assert len(asked) == count
+        ear.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_server_that_hangs_is_asked_last_from_then_on(judged, directory):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        servers = 'ldapserver="127.0.0.1:%d 127.0.0.1"' % silent.getsockname()[1]
+        weir = judged(directory.bind.replace("ldapserver=127.0.0.1", servers))
+        assert enters(weir, "app", "word-of-app", timeout=30)
+        begun = time.monotonic()
+        for _ in range(3):
+            assert enters(weir, "app", "word-of-app")
+            assert is_refused(weir, "app", "wrong")
+        assert time.monotonic() - begun < 5  # one question to the silent one takes 10
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
