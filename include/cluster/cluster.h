@@ -167,7 +167,8 @@ enum evidence {
 	EVIDENCE_CONNECT_REFUSED, /* ECONNREFUSED, ENOENT of a socket, no route */
 	EVIDENCE_CONNECT_TIMEOUT,
 	EVIDENCE_CONNECTION_LOST, /* EOF or reset without a word */
-	EVIDENCE_ADMIN_SHUTDOWN,  /* 57P01, 57P02 */
+	EVIDENCE_ADMIN_SHUTDOWN,  /* 57P01 */
+	EVIDENCE_CRASHED,	  /* a process of it died, which ends all the others */
 	EVIDENCE_STARTING_UP,	  /* 57P03 at login */
 	EVIDENCE_READ_ONLY,	  /* 25006 from a host that was the primary */
 	EVIDENCE_UNRESOLVED,	  /* a connection was wanted, and its name has no address */

@@ -57,6 +57,7 @@ struct error_fields {
 	const char *message;
 	const char *detail;
 	const char *hint;
+	const char *routine; /* of PostgreSQL's source; not translated */
 };
 
 /* Reads a body; false if it is malformed (no terminator, a field cut off, bad SQLSTATE). */

@@ -684,6 +684,10 @@ void host_evidence(struct host *host, enum evidence evidence)
 	case EVIDENCE_ADMIN_SHUTDOWN:
 		note_ended(host);
 		break;
+	case EVIDENCE_CRASHED:
+		note_lost(host);
+		go_down(host, "a server process died");
+		break;
 	case EVIDENCE_STARTING_UP:
 		go_down(host, "it accepts no connections");
 		break;

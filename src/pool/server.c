@@ -223,6 +223,18 @@ void server_cancel_ended(struct server *server)
 		pool_return(server);
 }
 
+/*
+ * Told to all processes because another one crashed; or found out by one that the postmaster is
+ * gone, which PostgreSQL calls a shutdown (be-secure.c).
+ */
+static bool is_crash(const struct error_fields *fields)
+{
+	return error_is(fields, SQLSTATE_CRASH_SHUTDOWN) ||
+	       (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) &&
+		(strcmp(fields->routine, "secure_read") == 0 ||
+		 strcmp(fields->routine, "secure_write") == 0));
+}
+
 void server_take_fatal(struct server *server, const struct error_fields *fields)
 {
 	char why[256];
@@ -233,7 +245,9 @@ void server_take_fatal(struct server *server, const struct error_fields *fields)
 		memcpy(server->last_words, fields->sqlstate, strnlen(fields->sqlstate, 5));
 		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
 	}
-	if (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN) || error_is(fields, SQLSTATE_CRASH_SHUTDOWN))
+	if (is_crash(fields))
+		host_evidence(server->at->host, EVIDENCE_CRASHED);
+	else if (error_is(fields, SQLSTATE_ADMIN_SHUTDOWN))
 		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
 	snprintf(why, sizeof(why), "%s (%s)", fields->message, fields->sqlstate);
 	server_close(server, why);
@@ -462,7 +476,10 @@ static void on_closed(struct stream *stream, int error)
 		server_close(server, "cancel request delivered");
 		break;
 	default:
-		host_evidence(server->at->host, EVIDENCE_CONNECTION_LOST);
+		/* Without a word under a request: hardly the network's doing, and then soon known. */
+		host_evidence(server->at->host, pending_is_empty(&server->pending)
+							? EVIDENCE_CONNECTION_LOST
+							: EVIDENCE_CRASHED);
 		server_close(server, closing_text(error, why, sizeof(why)));
 	}
 }

@@ -27,6 +27,8 @@ static const char **find_field(struct error_fields *fields, uint8_t type)
 		return &fields->detail;
 	case 'H':
 		return &fields->hint;
+	case 'R':
+		return &fields->routine;
 	default:
 		return NULL;
 	}
@@ -40,7 +42,7 @@ bool error_read(const uint8_t *body, size_t len, struct error_fields *fields)
 	const char *value;
 	uint8_t type;
 
-	*fields = (struct error_fields){ "", "", "", "", "" };
+	*fields = (struct error_fields){ "", "", "", "", "", "" };
 	while ((type = reader_u8(&reader)) != 0) {
 		value = reader_cstring(&reader);
 		field = find_field(fields, type);
@@ -53,7 +55,7 @@ bool error_read(const uint8_t *body, size_t len, struct error_fields *fields)
 		fields->severity = translated;
 	if (reader_is_done(&reader) && is_sqlstate(fields->sqlstate))
 		return true;
-	*fields = (struct error_fields){ "", "", "", "", "" };
+	*fields = (struct error_fields){ "", "", "", "", "", "" };
 	return false;
 }
 

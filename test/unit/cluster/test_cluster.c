@@ -520,6 +520,23 @@ START_TEST(test_several_terminations_at_once_mean_going_down)
 }
 END_TEST
 
+START_TEST(test_a_crashed_process_means_that_all_connections_end)
+{
+	settle();
+	host_evidence(h[0], EVIDENCE_CRASHED);
+	ck_assert_ptr_null(cluster_primary(cluster));
+	ck_assert(!host_takes_reads(h[0]));
+	/* Who has one keeps it until that one ends. */
+	ck_assert(host_keeps_leases(h[0], h[0]->epoch));
+	pass(MSEC);
+	primary(h[0], 1, 1000);
+	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
+	host_evidence(h[1], EVIDENCE_CRASHED);
+	ck_assert(!host_takes_reads(h[1]));
+	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
+}
+END_TEST
+
 START_TEST(test_terminations_apart_are_terminated_backends)
 {
 	settle();
@@ -826,6 +843,7 @@ int main(void)
 	tcase_add_test(tc, test_least_loaded_replica_is_chosen_and_equals_take_turns);
 	tcase_add_test(tc, test_zone_comes_before_load);
 	tcase_add_test(tc, test_several_terminations_at_once_mean_going_down);
+	tcase_add_test(tc, test_a_crashed_process_means_that_all_connections_end);
 	tcase_add_test(tc, test_terminations_apart_are_terminated_backends);
 	tcase_add_test(tc, test_termination_and_a_refused_connection_mean_going_down);
 	tcase_add_test(tc, test_refused_connection_alone_makes_suspect);
