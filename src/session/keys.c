@@ -17,14 +17,18 @@
 #include "proto/cancel_key.h"
 #include "session/client.h"
 
-/* Free places are found by going on from the last one; the upper part of a number is random. */
+/* The upper part of a number is random. */
 #define PID_BITS 20
-struct place {
-	struct client *client; /* NULL: free */
+#define PLACES_MAX (1u << PID_BITS)
+
+/* Free places are a list: `next` is the number of the one behind it, from 1 on, 0 at the end. */
+union place {
+	struct client *client;
+	uintptr_t free; /* next << 1 | 1 */
 };
-static struct place *places;
+static union place *places;
 static uint32_t place_count;
-static uint32_t place_last;
+static uint32_t free_first; /* number of the first free place, from 1 on; 0: all are taken */
 
 /* Clients with short keys that carry our id, by number and key. */
 static struct map peered;
@@ -36,19 +40,27 @@ static void fill_random(void *buffer, size_t len)
 		abort(); /* so few bytes cannot fail once the kernel is up */
 }
 
-/* A free place: one of the next, or any, or a new one. */
-static uint32_t find_place(void)
+static bool is_free(const union place *place)
 {
-	for (uint32_t i = 0; i < place_count; i++) {
-		place_last = (place_last + 1) % place_count;
-		if (places[place_last].client == NULL)
-			return place_last;
-	}
-	place_last = place_count;
+	return (place->free & 1) != 0;
+}
+
+static void set_free(union place *place)
+{
+	place->free = (uintptr_t)free_first << 1 | 1;
+	free_first = (uint32_t)(place - places) + 1;
+}
+
+static void add_places(void)
+{
+	uint32_t from = place_count;
+
 	place_count += place_count < 256 ? 64 : place_count / 4;
-	places = mem_grow(places, place_count * sizeof(struct place));
-	memset(places + place_last, 0, (place_count - place_last) * sizeof(struct place));
-	return place_last;
+	if (place_count > PLACES_MAX)
+		place_count = PLACES_MAX;
+	places = mem_grow(places, place_count * sizeof(*places));
+	for (uint32_t i = place_count; i > from; i--)
+		set_free(&places[i - 1]);
 }
 
 /* The number that stands for a process id: positive. */
@@ -58,16 +70,17 @@ static uint32_t new_pid(uint32_t place)
 
 	do {
 		fill_random(&pid, sizeof(pid));
-		pid = (pid & 0x7fffffff & ~((1u << PID_BITS) - 1)) | place;
+		pid = (pid & 0x7fffffff & ~(PLACES_MAX - 1)) | place;
 	} while (pid == 0);
 	return pid;
 }
 
-static struct place *place_of(uint32_t pid)
+/* The client in the place that a number names; NULL: nobody. */
+static struct client *client_at(uint32_t pid)
 {
-	uint32_t place = pid & ((1u << PID_BITS) - 1);
+	uint32_t place = pid & (PLACES_MAX - 1);
 
-	return place < place_count ? &places[place] : NULL;
+	return place < place_count && !is_free(&places[place]) ? places[place].client : NULL;
 }
 
 const uint8_t *key_of(const struct client *client)
@@ -118,12 +131,19 @@ static void give_peered_key(struct client *client, unsigned id)
 	map_add(&peered, hash_of(key.pid, key.bytes), client);
 }
 
+/* More than there are places have numbers that cancel nothing. */
 static void give_place(struct client *client)
 {
-	uint32_t place = find_place();
+	uint32_t place = 0;
 
+	if (free_first == 0 && place_count < PLACES_MAX)
+		add_places();
+	if (free_first != 0) {
+		place = free_first - 1;
+		free_first = (uint32_t)(places[place].free >> 1);
+		places[place].client = client;
+	}
 	client->cancel_pid = new_pid(place);
-	places[place].client = client;
 }
 
 void keys_give(struct client *client)
@@ -149,11 +169,9 @@ void keys_give(struct client *client)
 
 void keys_take_back(struct client *client)
 {
-	struct place *place = place_of(client->cancel_pid);
-
 	if (client->cancel_pid != 0) {
-		if (place != NULL && place->client == client)
-			place->client = NULL;
+		if (client_at(client->cancel_pid) == client)
+			set_free(&places[client->cancel_pid & (PLACES_MAX - 1)]);
 		else
 			map_remove(&peered, hash_of(client->cancel_pid, client->short_key), client);
 		client->cancel_pid = 0;
@@ -165,16 +183,15 @@ void keys_take_back(struct client *client)
 /* A request that was passed on has fewer hops left than the key that we gave out. */
 struct client *keys_find(const struct cancel_key *key)
 {
-	struct place *place = place_of(key->pid);
+	struct client *client = client_at(key->pid);
 	struct cancel_key whole = *key;
 
-	if (place != NULL && place->client != NULL && has_key(place->client, key))
-		return place->client;
+	if (client != NULL && has_key(client, key))
+		return client;
 	if (!cancel_key_has_peer(key))
 		return NULL;
 	cancel_key_set_hops(&whole, CANCEL_HOPS_MAX);
-	if (place != NULL && place->client != NULL && key->len == CANCEL_KEY_LONG &&
-	    has_key(place->client, &whole))
-		return place->client;
+	if (client != NULL && key->len == CANCEL_KEY_LONG && has_key(client, &whole))
+		return client;
 	return find_peered(&whole);
 }
