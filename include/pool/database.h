@@ -47,6 +47,7 @@ struct pooler {
 	uint64_t last_id;		     /* of clients and servers: one counter */
 	unsigned servers;
 	enum pooler_activity activity;
+	bool offered;	      /* another process is about to take the listening sockets over */
 	bool killed;	      /* KILL of all databases: each is paused, new ones too */
 	usec_t shutting_down; /* since when; 0: not.  Who came before is still let in */
 

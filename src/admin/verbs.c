@@ -60,10 +60,14 @@ static bool refuse_paused(struct console_session *session, struct result *result
 {
 	const struct pooler *pooler = pooler_of(session);
 
-	if (pooler->activity == POOLER_ACTIVE && !pooler->shutting_down)
+	if (pooler->shutting_down)
+		refuse(result, "pooler is shutting down");
+	else if (pooler->offered)
+		refuse(result, "another process is taking over"); /* nobody could resume then */
+	else if (pooler->activity != POOLER_ACTIVE)
+		refuse(result, "already suspended/paused");
+	else
 		return false;
-	refuse(result,
-	       pooler->shutting_down ? "pooler is shutting down" : "already suspended/paused");
 	return true;
 }
 

@@ -79,6 +79,10 @@ static void on_pause(struct ev_loop *ev, struct ev_signal *watcher, int events)
 	(void)events;
 	if (is_ending(program, "SIGUSR1"))
 		return;
+	if (program->pooler.offered) {
+		log_info(process, "got SIGUSR1, but another process is taking over");
+		return;
+	}
 	if (program->pooler.activity != POOLER_ACTIVE) {
 		log_info(process, "got SIGUSR1, but already paused/suspended");
 		return;

@@ -51,11 +51,17 @@ static void line_watch(struct program *program, struct ev_io *line, int fd,
 
 /* ---- the old process ---- */
 
+static void become(struct program *program, enum takeover_state state)
+{
+	program->takeover.state = state;
+	program->pooler.offered = state == TAKEOVER_OFFERED;
+}
+
 static void take(struct program *program, const uint8_t *data, size_t len)
 {
 	if (len != 5 || program->takeover.state != TAKEOVER_OFFERED)
 		return;
-	program->takeover.state = TAKEOVER_TAKEN;
+	become(program, TAKEOVER_TAKEN);
 	shutdown_hand_over(program, (pid_t)be32_get(data + 1));
 }
 
@@ -76,7 +82,7 @@ static void on_successor(struct ev_loop *ev, struct ev_io *line, int events)
 		line_close(program, line);
 		if (takeover->state != TAKEOVER_OFFERED)
 			return;
-		takeover->state = TAKEOVER_NONE;
+		become(program, TAKEOVER_NONE);
 		log_warn(process, "takeover: the new process gave up, nothing has changed here");
 		return;
 	}
@@ -158,7 +164,7 @@ bool takeover_offer(struct program *program, struct client *client, char *error,
 	}
 	close(pair[1]);
 	line_watch(program, &takeover->successor, pair[0], on_successor);
-	takeover->state = TAKEOVER_OFFERED;
+	become(program, TAKEOVER_OFFERED);
 	log_info(client, "takeover: listening sockets offered");
 	return true;
 }

@@ -455,6 +455,27 @@ def test_a_new_process_that_dies_half_way_changes_nothing(pgweir, single, succes
     still_works(new)
 
 
+def test_nothing_is_paused_while_a_new_process_starts(pgweir, single):
+    """Its clients would wait for ever: the console is that of the new process by then."""
+    old = pgweir(host=single)
+    half = subprocess.Popen(["/usr/bin/python3", "-c", ASK, socket_path(old)], text=True,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, **unprivileged())
+    assert half.stdout.readline() == "2\n"
+    for command in ("PAUSE", "PAUSE app", "KILL app", "SUSPEND"):
+        with pytest.raises(wire.WireError) as refusal:
+            old.admin(command)
+        assert (refusal.value.sqlstate, refusal.value["M"]) == (
+            "55000", "another process is taking over")
+    old.process.send_signal(signal.SIGUSR1)
+    old.wait_log("got SIGUSR1, but another process is taking over")
+    still_works(old)
+    half.stdin.close()
+    half.wait()
+    old.wait_log("takeover: the new process gave up")
+    old.admin("PAUSE")
+    old.admin("RESUME")
+
+
 # The old process on its way out.
 
 
