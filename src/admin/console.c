@@ -184,7 +184,7 @@ void session_run_command(struct console_session *session, const struct command *
 	stats_console()->queries++;
 	client->asked = (uint32_t)((clock_now() - client->connected_at) / USEC_PER_SEC);
 	if (row->privilege == MAY_CONTROL && !client->console_admin) {
-		result_error(result, SQLSTATE_INSUFFICIENT_PRIVILEGE, "admin access needed");
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "admin access needed");
 		return;
 	}
 	if (row->privilege == MAY_CONTROL)
@@ -224,7 +224,7 @@ static void run_query(struct console_session *session, const char *sql)
 
 	session->simple = true;
 	if (!command_parse(sql, strlen(sql), &command, &why)) {
-		session_fail(session, SQLSTATE_SYNTAX_ERROR, text_string(&why));
+		session_fail(session, SQLSTATE_PROTOCOL_VIOLATION, text_string(&why));
 	} else if (command.row == NULL) {
 		client_send(client, reply_empty_query, REPLY_LEN);
 		client_ready(client);

@@ -137,7 +137,7 @@ static void take_parse(struct console_session *session, const struct message *me
 		fail(session, SQLSTATE_FEATURE_NOT_SUPPORTED,
 		     "commands of the console take no parameters%s", "");
 	else if (!command_parse(parse.query, parse.query_len, &command, &why))
-		session_fail(session, SQLSTATE_SYNTAX_ERROR, text_string(&why));
+		session_fail(session, SQLSTATE_PROTOCOL_VIOLATION, text_string(&why));
 	else
 		add_statement(session, &parse, &command);
 	text_done(&why);

@@ -22,14 +22,14 @@ static struct pooler *pooler_of(const struct console_session *session)
 
 static void refuse(struct result *result, const char *why)
 {
-	result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s", why);
+	result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "%s", why);
 }
 
 static struct database *answer_unknown(struct database *database, const struct command *command,
 				       struct result *result)
 {
 	if (database == NULL)
-		result_error(result, SQLSTATE_UNDEFINED_DATABASE, "no such database: %s",
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "no such database: %s",
 			     command->name);
 	return database;
 }
@@ -38,7 +38,7 @@ static bool refuse_console(const struct command *command, struct result *result,
 {
 	if (!config_name_is_console(command->name))
 		return false;
-	result_error(result, SQLSTATE_INVALID_PARAMETER, "cannot %s admin db: %s", verb,
+	result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "cannot %s admin db: %s", verb,
 		     command->name);
 	return true;
 }
@@ -98,8 +98,8 @@ static void resume_database(struct console_session *session, const struct comman
 	if (!console && answer_unknown(database, command, result) == NULL)
 		return;
 	if (console || !database->paused)
-		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE,
-			     "database %s is not paused", command->name);
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "database %s is not paused",
+			     command->name);
 	else
 		database_resume(database);
 }
@@ -127,7 +127,7 @@ static void run_suspend(struct console_session *session, const struct command *c
 	if (refuse_paused(session, result))
 		return;
 	if (operate_is_paused(pooler_of(session))) {
-		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE,
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION,
 			     "cannot suspend with paused databases");
 		return;
 	}
@@ -162,14 +162,14 @@ static void run_kill_client(struct console_session *session, const struct comman
 	errno = 0;
 	id = strtoull(command->name, &end, 10);
 	if (command->name[0] < '0' || command->name[0] > '9' || *end != '\0' || errno != 0) {
-		result_error(result, SQLSTATE_INVALID_PARAMETER,
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION,
 			     "invalid client pointer supplied: KILL_CLIENT takes the id of SHOW "
 			     "CLIENTS");
 		return;
 	}
 	client = client_find(id);
 	if (client == NULL) {
-		result_error(result, SQLSTATE_UNDEFINED_OBJECT, "client not found");
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "client not found");
 		return;
 	}
 	result_tag(result, "KILL_CLIENT");
@@ -207,7 +207,7 @@ static bool refuse_nameless(const struct command *command, struct result *result
 {
 	if (command->name[0] != '\0')
 		return false;
-	result_error(result, SQLSTATE_SYNTAX_ERROR, "a database is required");
+	result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "a database is required");
 	return true;
 }
 
@@ -290,7 +290,7 @@ static void run_set(struct console_session *session, const struct command *comma
 		return;
 	}
 	if (!session->client->console_admin) {
-		result_error(result, SQLSTATE_INSUFFICIENT_PRIVILEGE, "admin access needed");
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "admin access needed");
 		return;
 	}
 	log_info(session->client, "SET %s command issued", command->name);
@@ -298,7 +298,7 @@ static void run_set(struct console_session *session, const struct command *comma
 				 sizeof(error)))
 		result_tag(result, "SET %s=%.200s", command->name, command->value);
 	else
-		result_error(result, SQLSTATE_INVALID_PARAMETER, "SET failed: %s", error);
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "SET failed: %s", error);
 }
 
 static void run_takeover(struct console_session *session, const struct command *command,
@@ -309,7 +309,7 @@ static void run_takeover(struct console_session *session, const struct command *
 	(void)command;
 	result_tag(result, "TAKEOVER");
 	if (!console_owner()->take_over(console_owner(), session->client, error, sizeof(error)))
-		result_error(result, SQLSTATE_NOT_IN_PREREQUISITE_STATE, "%s", error);
+		result_error(result, SQLSTATE_PROTOCOL_VIOLATION, "%s", error);
 }
 
 static void shut_down(struct console_session *session, struct result *result,

@@ -112,22 +112,22 @@ def test_suspend_and_pause_exclude_each_other(weir):
     with console_of(weir) as console:
         console.query("SUSPEND")
         for command in ("SUSPEND", "PAUSE", "KILL"):
-            assert refusal(command) == ("55000", "already suspended/paused")
+            assert refusal(command) == ("08P01", "already suspended/paused")
         console.query("RESUME")
         console.query("PAUSE")
-        assert refusal("SUSPEND") == ("55000", "already suspended/paused")
+        assert refusal("SUSPEND") == ("08P01", "already suspended/paused")
         console.query("RESUME")
         console.query("PAUSE app")
-        assert refusal("SUSPEND") == ("55000", "cannot suspend with paused databases")
+        assert refusal("SUSPEND") == ("08P01", "cannot suspend with paused databases")
         console.query("RESUME app")
-        assert refusal("RESUME") == ("55000", "pooler is not paused/suspended")
+        assert refusal("RESUME") == ("08P01", "pooler is not paused/suspended")
 
 
 def test_signals_while_suspended(weir, wait_until):
     with console_of(weir) as console:
         console.query("SUSPEND")
         weir.process.send_signal(signal.SIGUSR1)
-        weir.wait_log("already paused or shutting down")
+        weir.wait_log("got SIGUSR1, but already paused/suspended")
         mark = weir.log_mark()
         weir.process.send_signal(signal.SIGHUP)
         weir.wait_log("reload complete", since=mark)
@@ -183,4 +183,4 @@ def test_show_fds_lists_open_sockets(weir, single):
 def test_show_fds_is_for_admins(weir):
     with pytest.raises(wire.WireError) as refusal:
         weir.admin("SHOW FDS", user="stats", password="stats-secret")
-    assert refusal.value.sqlstate == "42501"
+    assert refusal.value.sqlstate == "08P01"

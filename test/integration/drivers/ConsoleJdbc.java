@@ -41,7 +41,7 @@ public class ConsoleJdbc {
 					s.execute("NONSENSE");
 					check(false, "no error");
 				} catch (SQLException e) {
-					check(e.getSQLState().equals("42601"), e.getSQLState());
+					check(e.getSQLState().equals("08P01"), e.getSQLState());
 				}
 			}
 			if (!autocommit)

@@ -114,7 +114,7 @@ func look(simple bool) {
 		log.Fatal(err)
 	}
 	_, err = conn.Exec(ctx, "PAUSE nowhere")
-	if refused, ok := err.(*pgconn.PgError); !ok || refused.Code != "3D000" {
+	if refused, ok := err.(*pgconn.PgError); !ok || refused.Code != "08P01" {
 		log.Fatal(err)
 	}
 	if err := conn.Ping(ctx); err != nil {
