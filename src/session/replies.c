@@ -275,11 +275,31 @@ static const char *error_field(const struct message *message, uint8_t wanted)
 	return "";
 }
 
-/* "cached plan must not change result type", in whatever language. */
+/*
+ * The plan is of a table or a type that is another one by now: "cached plan must not change result
+ * type" and "type with OID ... does not exist", in whatever language, and what PostgreSQL never
+ * translates.
+ */
 static bool is_outdated(const struct message *message)
 {
-	return strcmp(error_field(message, 'C'), SQLSTATE_FEATURE_NOT_SUPPORTED) == 0 &&
-	       strcmp(error_field(message, 'R'), OUTDATED_ROUTINE) == 0;
+	static const struct {
+		const char *sqlstate;
+		const char *routine; /* NULL: any */
+		const char *text;    /* that begins the message */
+	} signs[] = {
+		{ SQLSTATE_FEATURE_NOT_SUPPORTED, OUTDATED_ROUTINE, "" },
+		{ SQLSTATE_UNDEFINED_OBJECT, "lookup_type_cache", "" },
+		{ SQLSTATE_INTERNAL_ERROR, NULL, "cache lookup failed for type " },
+	};
+	const char *sqlstate = error_field(message, 'C');
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (strcmp(sqlstate, signs[i].sqlstate) == 0)
+			return (signs[i].routine == NULL ||
+				strcmp(error_field(message, 'R'), signs[i].routine) == 0) &&
+			       strncmp(error_field(message, 'M'), signs[i].text,
+				       strlen(signs[i].text)) == 0;
+	return false;
 }
 
 static bool is_lost(const struct message *message)

@@ -470,6 +470,90 @@ def test_the_same_text_means_the_schema_of_the_moment(pgweir, single):
         client.query("DROP SCHEMA two CASCADE")
 
 
+# ---- types that are dropped and made again ----
+
+TYPED = {
+    "parameter": ("SELECT $1::mood", ["b"], "b"),
+    "parameter of a table": ("INSERT INTO t VALUES ($1) RETURNING m", ["b"], "b"),
+    "constant": ("SELECT 'b'::mood", [], "b"),
+    "column": ("SELECT m FROM t", [], None),
+    "array": ("SELECT $1::mood[]", ["{b}"], "{b}"),
+    "row": ("SELECT ROW(1, 'b')::pair", [], "(1,b)"),
+    "domain": ("SELECT $1::word", ["b"], "b"),
+}
+
+
+def make_types(client):
+    for sql in ("DROP TABLE IF EXISTS t", "DROP TYPE IF EXISTS mood, pair, word CASCADE",
+                "CREATE TYPE mood AS ENUM ('a', 'b')", "CREATE TYPE pair AS (i int, m mood)",
+                "CREATE DOMAIN word AS text", "CREATE TABLE t (m mood)"):
+        client.query(sql)
+
+
+@pytest.fixture
+def types_made(single):
+    with wire.Wire(single.port, "app", "app") as ddl:
+        make_types(ddl)
+        yield lambda: make_types(ddl)
+        for sql in "DROP TABLE IF EXISTS t", "DROP TYPE IF EXISTS mood, pair, word CASCADE":
+            ddl.query(sql)
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asks", "knows nothing"])
+@pytest.mark.parametrize("how", TYPED)
+def test_a_type_that_was_made_again_is_mended_unseen(pgweir, single, types_made, how, asked):
+    sql, params, value = TYPED[how]
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    asks = [describe("P")] if asked else []
+    with weir.connect() as client, weir.connect() as other:
+        for each in (client, other):
+            prepare(each, "s", sql)
+        for _ in range(2):
+            for each in (client, other):
+                result = each.request(bind("", "s", params), *asks, execute(), sync())
+                assert (result.error, result.value) == (None, value)
+            types_made()
+        result = client.request(describe("S", "s"), sync())
+        assert result.error is None
+
+
+def test_a_type_that_was_made_again_in_a_transaction_is_told_and_the_next_try_works(
+        pgweir, single, types_made):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT $1::mood")
+        types_made()
+        client.query("BEGIN")
+        assert ask(client, "s", ["a"]).error.sqlstate == "XX000"
+        client.query("ROLLBACK")
+        client.query("BEGIN")
+        assert ask(client, "s", ["a"]).value == "a"
+        client.query("COMMIT")
+
+
+def test_a_client_that_was_told_the_old_type_prepares_anew(pgweir, single, types_made):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        said = client.request(parse("s", "SELECT $1::mood"), describe("S", "s"), sync())
+        types_made()
+        assert client.request(bind("", "s", ["a"]), execute(), sync()).error.sqlstate == "XX000"
+        assert client.request(bind("", "s", ["a"]), execute(), sync()).error.sqlstate == "0A000"
+        now = client.request(close("S", "s"), parse("s", "SELECT $1::mood"), describe("S", "s"),
+                             sync())
+        assert now.error is None and now.types == "31tTZ" and said.types == "1tTZ"
+        assert client.request(bind("", "s", ["a"]), execute(), sync()).value == "a"
+
+
+def test_a_type_that_is_gone_for_good_is_told(pgweir, single, types_made):
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client:
+        prepare(client, "s", "SELECT $1::word")
+        client.query("DROP TYPE word")
+        for _ in range(2):
+            assert ask(client, "s", ["a"]).error.sqlstate == "42704"
+        assert client.value("SELECT 1") == "1"
+
+
 # ---- deallocated behind our back ----
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
