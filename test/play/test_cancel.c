@@ -283,6 +283,122 @@ START_TEST(test_cancel_between_the_requests_of_a_session_comes_to_nothing)
 }
 END_TEST
 
+/* It was its server; its next client, or what cleans it, is not to be hit. */
+START_TEST(test_cancel_of_a_client_whose_server_is_cleaned_comes_to_nothing)
+{
+	play_begin(.plain = "pool_size=1",
+		   .global = "server_reset_query_always = 1\nserver_reset_query = discard all");
+	client = client_in("plain");
+	other = client_in("plain");
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(other, "Q{select 2}");
+	if (_i == 0) { /* in the turn in which it gives it back */
+		queues(server, "T D{1} C{SELECT 1} Z{I}");
+		canceler = client_cancels(client);
+	} else {
+		says(server, "T D{1} C{SELECT 1} Z{I}");
+		canceler = client_cancels(client);
+	}
+	carrier = carrier_on(PRIMARY);
+	if (carrier != NULL) { /* it travels: all wait for it */
+		hears(server, "");
+		leaves(carrier);
+	}
+	hears(canceler, "EOF");
+	hears(server, "Q{discard all}");
+	if (_i == 2) {
+		canceler = client_cancels(client);
+		hears(canceler, "EOF");
+	}
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+	says(server, "C{DISCARD ALL} Z{I}");
+	hears(server, "Q{select 2}");
+	canceler = client_cancels(client);
+	hears(canceler, "EOF");
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+	says(server, "T D{2} C{SELECT 1} Z{I}");
+	hears(other, "T D{2} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+/* Its connection is being made when the client has the same server again, with another query. */
+START_TEST(test_cancel_does_not_hit_the_next_lease_of_the_same_client)
+{
+	begin();
+	says(server, "C{INSERT 0 1} Z{I}");
+	heard(client);
+	says(client, "Q{insert into t values (1)}");
+	heard(server);
+	host_hangs(PRIMARY);
+	canceler = client_cancels(client);
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(client, "C{INSERT 0 1} Z{I}");
+	says(client, "Q{insert into t values (2)}");
+	host_accepts(PRIMARY);
+	hears(canceler, "EOF");
+	ck_assert_ptr_null(carrier_on(PRIMARY));
+	hears(server, "Q{insert into t values (2)}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(client, "C{INSERT 0 1} Z{I}");
+}
+END_TEST
+
+/* The target leaves while its cancel travels, or before that has begun. */
+START_TEST(test_target_that_leaves_frees_its_cancel)
+{
+	begin();
+	if (_i == 0)
+		host_hangs(PRIMARY);
+	canceler = client_cancels(client);
+	leaves(client);
+	ck_assert(!link_is_open(server));
+	if (_i == 0) {
+		host_accepts(PRIMARY);
+	} else {
+		carrier = carrier_on(PRIMARY);
+		leaves(carrier);
+	}
+	hears(canceler, "EOF");
+	says(other, "Q{insert into t values (2)}");
+	server = server_on(PRIMARY);
+	hears(server, "Q{insert into t values (2)}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(other, "C{INSERT 0 1} Z{I}");
+}
+END_TEST
+
+/* Many at once for one that waits, for one that runs, and from clients that leave at once. */
+START_TEST(test_many_cancels_cost_nobody_else)
+{
+	struct link *cancelers[8];
+
+	begin();
+	says(other, "Q{insert into t values (2)}");
+	for (int i = 0; i < 8; i++) {
+		cancelers[i] = client_cancels(i % 2 == 0 ? client : other);
+		if (i % 3 == 0)
+			leaves(cancelers[i]);
+	}
+	hears(other, "E{57014} Z{I}");
+	carrier = carrier_on(PRIMARY);
+	hears(carrier, cancel_of(server));
+	leaves(carrier);
+	says(server, "E{57014} Z{I}");
+	hears(client, "E{57014} Z{I}");
+	while ((carrier = carrier_on(PRIMARY)) != NULL)
+		leaves(carrier);
+	for (int i = 0; i < 8; i++)
+		ck_assert(!link_is_open(cancelers[i]));
+	says(other, "Q{insert into t values (3)}");
+	hears(server, "Q{insert into t values (3)}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	hears(other, "C{INSERT 0 1} Z{I}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("cancel");
@@ -303,5 +419,10 @@ int main(void)
 	tcase_add_test(plays, test_cancel_ends_a_copy);
 	tcase_add_test(plays, test_cancel_of_a_request_that_waits_to_be_sent_anew);
 	tcase_add_test(plays, test_cancel_between_the_requests_of_a_session_comes_to_nothing);
+	tcase_add_loop_test(plays, test_cancel_of_a_client_whose_server_is_cleaned_comes_to_nothing,
+			    0, 3);
+	tcase_add_test(plays, test_cancel_does_not_hit_the_next_lease_of_the_same_client);
+	tcase_add_loop_test(plays, test_target_that_leaves_frees_its_cancel, 0, 2);
+	tcase_add_test(plays, test_many_cancels_cost_nobody_else);
 	return play_main();
 }

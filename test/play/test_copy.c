@@ -628,6 +628,33 @@ START_TEST(test_pipeline_behind_a_sync_in_copy_in_that_failed)
 }
 END_TEST
 
+/* A session that has read from a replica moves to the primary with its COPY, once. */
+START_TEST(test_copy_in_a_session_of_a_split_database)
+{
+	play_begin(.global = "pool_mode = session", .database = "pool_size=1");
+	client = client_in("app");
+	says(client, "Q{copy t to stdout}");
+	server = server_on(REPLICA);
+	hears(server, "Q{copy t to stdout}");
+	says(server, "H d{1} c C{COPY 1} Z{I}");
+	hears(client, "H d{1} c C{COPY 1} Z{I}");
+	says(client, _i == 0 ? "Q{copy t from stdin}" : "P{|copy t from stdin} B{|} E S");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, _i == 0 ? "G" : "1 2 G");
+	says(client, _i == 0 ? "d{1} c" : "d{1} c S");
+	hears(server, _i == 0 ? "d{1} c" : "d{1} c S");
+	says(server, "C{COPY 1} Z{I}");
+	hears(client, _i == 0 ? "G C{COPY 1} Z{I}" : "1 2 G C{COPY 1} Z{I}");
+	says(client, "Q{copy t to stdout}");
+	hears(server, "Q{copy t to stdout}"); /* it stays with what it wrote */
+	says(server, "H d{1} ");
+	leaves(client);
+	ck_assert(!link_is_open(server));
+	check_served(0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("copy");
@@ -667,6 +694,7 @@ int main(void)
 	tcase_add_loop_test(plays, test_copy_ends_inside_a_batch_are_ignored, 0, 2);
 	tcase_add_loop_test(plays, test_other_message_in_copy_in_reaches_the_server, 0,
 			    4 * (int)(sizeof(breakers) / sizeof(breakers[0])));
+	tcase_add_loop_test(plays, test_copy_in_a_session_of_a_split_database, 0, 2);
 	tcase_add_loop_test(plays, test_sync_before_copy_in_that_fails_at_once, 0, 4);
 	tcase_add_loop_test(plays, test_pipeline_behind_a_sync_in_copy_in_that_failed, 0, 4);
 	return play_main();

@@ -127,6 +127,86 @@ START_TEST(test_client_that_waits_is_told_once_a_wait)
 }
 END_TEST
 
+/* Its server comes free in the very moment in which it is to be told (0: told first). */
+START_TEST(test_client_that_is_served_when_it_is_to_be_told)
+{
+	struct link *waiting;
+	const char *said;
+
+	play_begin(.global = "query_wait_notify = 3", .plain = "pool_size=1");
+	client = client_in("plain");
+	waiting = client_in("plain");
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(waiting, _i < 2 ? "Q{select 2}" : "P{|select 2} B{|} E S");
+	pass(3 * SEC - MSEC);
+	queues(server, "T D{1} C{SELECT 1} Z{I}");
+	pass(_i % 2 == 0 ? MSEC : 2 * MSEC);
+	hears(server, _i < 2 ? "Q{select 2}" : "P{|select 2} B{|} E S");
+	says(server, _i < 2 ? "T D{2} C{SELECT 1} Z{I}" : "1 2 D{2} C{SELECT 1} Z{I}");
+	said = heard(waiting);
+	if (strncmp(said, "N{00000} ", 9) == 0)
+		said += 9;
+	ck_assert_str_eq(said, _i < 2 ? "T D{2} C{SELECT 1} Z{I}" : "1 2 D{2} C{SELECT 1} Z{I}");
+	pass(20 * SEC);
+	hears(waiting, "");
+}
+END_TEST
+
+/* Before it was told, after it, and in the very moment. */
+START_TEST(test_client_that_waits_and_leaves_takes_its_notice_along)
+{
+	struct link *waiting, *last;
+
+	play_begin(.global = "query_wait_notify = 3", .plain = "pool_size=1");
+	client = client_in("plain");
+	waiting = client_in("plain");
+	last = client_in("plain");
+	says(client, "Q{select 1}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(waiting, "Q{select 2}");
+	says(last, "Q{select 3}");
+	pass(_i * SEC);
+	if (_i == 2)
+		queues(waiting, "X");
+	leaves(waiting);
+	ck_assert(!link_is_open(waiting));
+	pass(SEC);
+	hears(last, _i < 2 ? "" : "N{00000}");
+	pass(20 * SEC);
+	hears(last, _i < 2 ? "N{00000}" : "");
+	says(server, "T D{1} C{SELECT 1} Z{I}");
+	hears(server, "Q{select 3}");
+	says(server, "T D{3} C{SELECT 1} Z{I}");
+	hears(last, "T D{3} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+/* A pipeline whose second request waits: the notice stands between two answers. */
+START_TEST(test_client_that_waits_in_a_pipeline_is_told_between_answers)
+{
+	struct link *other;
+
+	play_begin(.global = "query_wait_notify = 3", .database = "pool_size=1");
+	other = client_in("app");
+	client = client_in("app");
+	says(other, "Q{insert into t values (1)}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(client, "Q{select 1} Q{insert into t values (2)}");
+	says(server_on(REPLICA), "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+	pass(3 * SEC);
+	hears(client, "N{00000}");
+	says(server, INSERTED);
+	hears(server, "Q{insert into t values (2)}");
+	says(server, INSERTED);
+	hears(client, INSERTED);
+}
+END_TEST
+
 START_TEST(test_client_that_waits_is_not_told_before_its_greeting)
 {
 	play_begin(.global = "query_wait_notify = 3");
@@ -567,6 +647,9 @@ int main(void)
 	tcase_add_test(plays, test_pool_grows_to_its_size);
 	tcase_add_test(plays, test_reads_go_on_while_writes_are_held);
 	tcase_add_test(plays, test_client_that_waits_is_told_once_a_wait);
+	tcase_add_loop_test(plays, test_client_that_is_served_when_it_is_to_be_told, 0, 4);
+	tcase_add_loop_test(plays, test_client_that_waits_and_leaves_takes_its_notice_along, 0, 5);
+	tcase_add_test(plays, test_client_that_waits_in_a_pipeline_is_told_between_answers);
 	tcase_add_test(plays, test_client_that_waits_is_not_told_before_its_greeting);
 	tcase_add_test(plays, test_clients_that_wait_need_not_be_told);
 	tcase_add_test(plays, test_query_wait_timeout_closes_the_client);

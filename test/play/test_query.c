@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Requests and their replies: who gets them, in which order. */
+#include <stdio.h>
+#include <string.h>
+
 #include "play.h"
 
 #define ANSWER "T D{1} C{SELECT 1} Z{I}"
@@ -502,6 +505,70 @@ START_TEST(test_client_that_breaks_the_protocol_is_told)
 }
 END_TEST
 
+static const char *const databases[] = { "plain", "app" };
+
+/* Each batch is answered, the wrong ones with their error; others wait no longer for it. */
+START_TEST(test_errors_in_a_pipeline_of_a_hundred_batches_skip_their_own)
+{
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1 route=primary", .plain = "pool_size=1");
+	client = client_in(databases[_i]);
+	other = client_in(databases[_i]);
+	for (int i = 0; i < 100; i++) {
+		char batch[100] = "P{|select 1} B{|} E S";
+
+		if (i % 50 == 25)
+			snprintf(batch, sizeof(batch),
+				 "P{|selekt 1} B{|} D{P|} E P{s%d|select %d} C{S|s%d} S", i, i, i);
+		else if (i % 10 == 5)
+			snprintf(batch, sizeof(batch), "P{s%d|select %d} B{|s%d} E C{S|s%d} S", i,
+				 i, i, i);
+		queues(client, batch);
+	}
+	play_run();
+	server = server_on(PRIMARY);
+	says(other, "Q{select 9}");
+	heard(server);
+	for (int i = 0; i < 100; i++) {
+		says(server, i % 50 == 25 ? "E{42601} Z{I}" : "1 2 D{1} C{SELECT 1} Z{I}");
+		hears(client, i % 50 == 25  ? "E{42601} Z{I}"
+			      : i % 10 == 5 ? "1 2 D{1} C{SELECT 1} 3 Z{I}"
+					    : "1 2 D{1} C{SELECT 1} Z{I}");
+	}
+	ck_assert_ptr_nonnull(strstr(heard(server), "Q{select 9}"));
+	says(server, "T D{9} C{SELECT 1} Z{I}");
+	hears(other, "T D{9} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+/* Its answers came, its Sync did not: what the server has begun is nobody else's. */
+START_TEST(test_client_vanishes_behind_a_flush)
+{
+	static const char *const ends[] = { "", "E ", "E P{|select 2} " };
+	char said[100];
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1 route=primary", .plain = "pool_size=1");
+	client = client_in(databases[_i % 2]);
+	other = client_in(databases[_i % 2]);
+	snprintf(said, sizeof(said), "P{|select 1} B{|} %sH", ends[_i / 2]);
+	says(client, said);
+	server = server_on(PRIMARY);
+	hears(server, said);
+	says(server, _i < 2 ? "1 2" : "1 2 D{1} C{SELECT 1}");
+	hears(client, _i < 2 ? "1 2" : "1 2 D{1} C{SELECT 1}");
+	says(other, "Q{select 9}");
+	hears(server, "");
+	leaves(client);
+	ck_assert(!link_is_open(server));
+	server = server_on(PRIMARY);
+	hears(server, "Q{select 9}");
+	says(server, "T D{9} C{SELECT 1} Z{I}");
+	hears(other, "T D{9} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("query");
@@ -535,5 +602,8 @@ int main(void)
 	tcase_add_loop_test(plays, test_function_call_ends_a_batch, 0, 2);
 	tcase_add_loop_test(plays, test_function_call_behind_an_error_is_skipped, 0, 2);
 	tcase_add_loop_test(plays, test_lost_function_call_is_an_error, 0, 2);
+	tcase_add_loop_test(plays, test_errors_in_a_pipeline_of_a_hundred_batches_skip_their_own, 0,
+			    2);
+	tcase_add_loop_test(plays, test_client_vanishes_behind_a_flush, 0, 6);
 	return play_main();
 }
