@@ -142,6 +142,8 @@ static void begin_period(void)
 {
 	usec_t length = period.pooler->config->settings.stats_period;
 
+	if (length < USEC_PER_SEC)
+		length = USEC_PER_SEC;
 	period.older = period.newer;
 	period.newer = clock_now();
 	deadline_set(&period.timer, &period.next, period.newer + length);

@@ -16,6 +16,7 @@ struct chunk_pool {
 
 #define ROUND_SMALL 16384
 #define OVERHEAD 64
+#define PKT_BUF_MAX (1u << 20)
 
 uint32_t chunk_small = ROUND_SMALL - OVERHEAD;
 
@@ -53,6 +54,8 @@ void chunk_setup(size_t pkt_buf)
 	assert(used == 0);
 	chunk_trim();
 	chunk_small = CHUNK_TINY;
+	if (pkt_buf > PKT_BUF_MAX)
+		pkt_buf = PKT_BUF_MAX;
 	if (pkt_buf > CHUNK_TINY + OVERHEAD)
 		chunk_small = (uint32_t)pkt_buf - OVERHEAD;
 	pools[SMALL].cap = chunk_small;

@@ -3,6 +3,7 @@
 import os
 import re
 import threading
+import time
 
 import pytest
 
@@ -491,6 +492,16 @@ def test_the_average_wait_is_one_of_those_who_waited(pgweir, single):
         other.recv_ready()
         row = one(weir.admin("SHOW STATS_AVERAGES"), database="app")
         assert 100000 <= int(row["wait_time"]) < 5000000  # two or three assignments
+
+
+def test_a_stats_period_of_nothing_is_a_second(pgweir, single):
+    """PgBouncer takes it; the loop is not to be busy with averages."""
+    weir = pgweir(host=single, settings={"stats_period": 0})
+    weir.wait_log("stats: ")
+    started = time.monotonic()
+    mark = weir.log_mark()
+    weir.wait_log("stats: .*\n(.*\n)*.*stats: ", since=mark)
+    assert time.monotonic() - started > 0.9
 
 
 def test_a_line_of_statistics_is_logged_each_period(pgweir, single):

@@ -180,6 +180,36 @@ static bool is_our_own(const char *name)
 	       strcmp(name, "job_name") == 0 || strcmp(name, "service_name") == 0;
 }
 
+/* Where PgBouncer has no bounds, a file with odd values is no error. */
+START_TEST(test_values_that_pgbouncer_takes_are_taken)
+{
+	static const struct {
+		const char *name;
+		const char *value;
+	} odd[] = {
+		{ "stats_period", "0" },      { "stats_period", "604800" },
+		{ "pkt_buf", "0" },	      { "pkt_buf", "16777216" },
+		{ "max_packet_size", "0" },   { "max_packet_size", "500" },
+		{ "stats_period", "-1" },     { "sbuf_loopcnt", "0" },
+		{ "listen_backlog", "0" },    { "tcp_keepidle", "0" },
+		{ "dns_max_ttl", "0" },	      { "max_client_conn", "0" },
+		{ "query_wait_notify", "0" }, { "server_lifetime", "0" },
+		{ "suspend_timeout", "0" },
+	};
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct config *config;
+		struct config_error error;
+		char text[100];
+
+		snprintf(text, sizeof(text), "[pgbouncer]\n%s = %s\n", odd[i].name, odd[i].value);
+		config = config_load_text(text, strlen(text), &error);
+		ck_assert_msg(config != NULL, "%s", error.text);
+		config_unref(config);
+	}
+}
+END_TEST
+
 START_TEST(test_pgbouncers_settings_have_its_defaults)
 {
 	struct text shown = { 0 };
@@ -535,6 +565,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, test_rows_are_in_order_and_complete);
+	tcase_add_test(tests, test_values_that_pgbouncer_takes_are_taken);
 	tcase_add_test(tests, test_pgbouncers_settings_have_its_defaults);
 	tcase_add_test(tests, test_a_file_with_all_of_pgbouncers_defaults_is_taken);
 	tcase_add_test(tests, test_defaults_are_pgbouncers);

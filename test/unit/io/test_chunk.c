@@ -59,10 +59,9 @@ START_TEST(test_the_usual_size_is_a_setting)
 	static const struct {
 		size_t pkt_buf;
 		uint32_t small;
-	} cases[] = { { 4096, 4096 - 64 },
-		      { 1, CHUNK_TINY },
-		      { 1024, CHUNK_TINY },
-		      { 1 << 20, (1 << 20) - 64 },
+	} cases[] = { { 4096, 4096 - 64 },  { 0, CHUNK_TINY },
+		      { 1, CHUNK_TINY },    { 2147483647, (1 << 20) - 64 },
+		      { 1024, CHUNK_TINY }, { 1 << 20, (1 << 20) - 64 },
 		      { 16384, 16384 - 64 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
