@@ -365,10 +365,11 @@ static enum step skip_message(struct client *client, uint8_t type, uint32_t len)
 {
 	if (type != MSG_SYNC)
 		return drop_message(client, len);
-	stream_skip(&client->stream, len);
+	if (len != MESSAGE_HEADER)
+		client_error(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid message format");
 	client->skip_to_sync = false;
 	client_ready(client);
-	return STEP_NEXT;
+	return drop_message(client, len); /* of which not all need be there */
 }
 
 static enum step take(struct client *client)

@@ -111,6 +111,27 @@ START_TEST(test_cancel_of_a_waiting_client_ends_its_wait)
 }
 END_TEST
 
+/* The rest of its batch is skipped, up to a Sync that says more than it may, and comes in pieces. */
+START_TEST(test_sync_with_a_body_ends_a_batch_that_was_refused)
+{
+	static const uint8_t sync[14] = { 'S', 0, 0, 0, 13, 'b', 'o', 'd', 'y' };
+	static const size_t cuts[] = { 5, 9, 14 };
+
+	begin();
+	says(other, "P{|insert into t values (2)}");
+	says(other, "B{|} E H");
+	canceler = client_cancels(other);
+	hears(other, "E{57014}");
+	says_bytes(other, sync, cuts[_i]);
+	if (cuts[_i] < sizeof(sync))
+		says_bytes(other, sync + cuts[_i], sizeof(sync) - cuts[_i]);
+	hears(other, "E{08P01} Z{I}");
+	says(server, "C{INSERT 0 1} Z{I}");
+	says(other, "Q{insert into t values (3)}");
+	hears(server, "Q{insert into t values (3)}");
+}
+END_TEST
+
 START_TEST(test_cancel_with_a_wrong_key_is_ignored)
 {
 	struct link *third;
@@ -409,6 +430,7 @@ int main(void)
 	tcase_add_test(plays, test_cancel_is_not_held_for_ever);
 	tcase_add_test(plays, test_cancel_of_an_idle_client_comes_to_nothing);
 	tcase_add_test(plays, test_cancel_of_a_waiting_client_ends_its_wait);
+	tcase_add_loop_test(plays, test_sync_with_a_body_ends_a_batch_that_was_refused, 0, 3);
 	tcase_add_test(plays, test_cancel_with_a_wrong_key_is_ignored);
 	tcase_add_test(plays, test_two_cancels_of_one_query);
 	tcase_add_test(plays, test_canceler_that_leaves_does_not_take_the_cancel_back);
