@@ -42,6 +42,9 @@ struct holder_calls {
 	 */
 	void (*refused)(struct holder *holder, bool final, const char *sqlstate, const char *text);
 
+	/* The connection that is made for it alone was refused: in the server's words. */
+	void (*login_failed)(struct holder *holder, const char *sqlstate, const char *text);
+
 	/*
 	 * A connection that is made for it alone is about to log in: adds startup parameters to
 	 * those of the database.  NULL for who needs none.

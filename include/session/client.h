@@ -171,12 +171,13 @@ void client_adopt(struct pooler *pooler, int fd, const void *data, uint32_t len)
 /* Whether it is a process of our own user, on the Unix socket. */
 bool client_is_local(const struct client *client);
 
-/*
- * Closes with an error that the client gets as FATAL (NULL sqlstate: without a word).  `why` is
- * logged.
- */
+/* Closes with an error that the client gets as FATAL (NULL sqlstate: without a word); logged. */
 void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same, with another reason in the log. */
+void client_close_as(struct client *client, const char *why, const char *sqlstate, const char *fmt,
+		     ...) __attribute__((format(printf, 4, 5)));
 
 /* Closes without telling: it left, or has been told. */
 void client_drop(struct client *client, const char *why);

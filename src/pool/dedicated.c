@@ -85,7 +85,7 @@ void dedicated_refused(struct server *server, const char *sqlstate, const char *
 
 	server->intended = NULL;
 	queue_leave(holder);
-	holder->calls->refused(holder, true, sqlstate, text);
+	holder->calls->login_failed(holder, sqlstate, text);
 }
 
 void dedicated_abandon(struct holder *holder)

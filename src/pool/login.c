@@ -199,9 +199,10 @@ static void take_error(struct server *server, const struct message *message)
 		host_evidence(server->at->host, EVIDENCE_ADMIN_SHUTDOWN);
 	log_warn(server, "server login failed: %s %s (%s)", fields.severity, fields.message,
 		 fields.sqlstate);
+	snprintf(why, sizeof(why), "%s",
+		 server->intended != NULL ? "login failed" : fields.message);
 	connects_failed(server, fields.sqlstate, fields.message,
 			!passing || server->intended != NULL);
-	snprintf(why, sizeof(why), "%s", fields.message);
 	server_close(server, why);
 }
 

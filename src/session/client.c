@@ -265,18 +265,17 @@ void client_drop(struct client *client, const char *why)
 		end(client, why, false);
 }
 
-void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
+/* NULL for `why`: what the client is told. */
+static void close_saying(struct client *client, const char *why, const char *sqlstate,
+			 const char *fmt, va_list ap)
 {
 	char text[512];
 	struct text packet = { 0 };
 	struct writer writer;
-	va_list ap;
 
 	if (client->state == CLIENT_CLOSED)
 		return;
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (sqlstate != NULL) {
 		if (client->pooler->config->settings.log_pooler_errors)
 			log_warn(client, "pooler error: %s", text);
@@ -285,7 +284,26 @@ void client_close(struct client *client, const char *sqlstate, const char *fmt, 
 		client_send(client, packet.data, (uint32_t)packet.len);
 		text_done(&packet);
 	}
-	end(client, text, sqlstate != NULL);
+	end(client, why != NULL ? why : text, sqlstate != NULL);
+}
+
+void client_close(struct client *client, const char *sqlstate, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	close_saying(client, NULL, sqlstate, fmt, ap);
+	va_end(ap);
+}
+
+void client_close_as(struct client *client, const char *why, const char *sqlstate, const char *fmt,
+		     ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	close_saying(client, why, sqlstate, fmt, ap);
+	va_end(ap);
 }
 
 void client_send(struct client *client, const void *data, uint32_t len)

@@ -42,6 +42,11 @@ static void on_refused(struct holder *holder, bool final, const char *sqlstate, 
 	client_close(client_of(holder), sqlstate, "%s", text);
 }
 
+static void on_login_failed(struct holder *holder, const char *sqlstate, const char *text)
+{
+	client_close_as(client_of(holder), "login failed", sqlstate, "login failed: %s", text);
+}
+
 static void on_introduce(struct holder *holder, struct writer *writer)
 {
 	const struct client *client = client_of(holder);
@@ -228,6 +233,7 @@ static const struct holder_calls calls = {
 	.leased = on_leased,
 	.limit = timeouts_wait_limit,
 	.refused = on_refused,
+	.login_failed = on_login_failed,
 	.introduce = on_introduce,
 	.input = on_input,
 	.lost = on_lost,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Replication connections, physical and logical: each a client with a server of its own."""
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -152,8 +153,9 @@ def test_a_login_error_of_the_server_reaches_that_client_only(pgweir, single, wa
             with pytest.raises(wire.WireError) as caught:
                 replicate(weir, user="app")
             assert caught.value.sqlstate == direct.value.sqlstate == "42501"
-            assert caught.value["M"] == direct.value["M"]
+            assert caught.value["M"] == "login failed: " + direct.value["M"]
         plain.query("COMMIT")
+        assert len(re.findall(r"[CS]-\d+: .* closing because: login failed \(age", weir.log())) == 6
         with weir.connect() as late:
             assert late.value("SELECT 1") == "1"
 
