@@ -399,7 +399,7 @@ void authenticate_input(struct client *client)
 {
 	struct verify *verify = &client->login->verify;
 	uint32_t max = (uint32_t)verify_input_max(verify) + MESSAGE_HEADER;
-	struct message message;
+	struct message message = { .len = MESSAGE_HEADER };
 	struct text packet = { 0 };
 	struct writer writer;
 	enum auth_step step;
@@ -407,7 +407,7 @@ void authenticate_input(struct client *client)
 	switch (message_find(stream_data(&client->stream), stream_available(&client->stream),
 			     max + 1, &message)) {
 	case PEEK_SHORT:
-		stream_want(&client->stream, max);
+		stream_want(&client->stream, message.len);
 		return;
 	case PEEK_BAD:
 		client_close(client, SQLSTATE_PROTOCOL_VIOLATION, "invalid message length");

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from harness import wire
-from harness.helpers import refusal
+from harness.helpers import many, refusal
 from harness.wire import WireError, md5_secret, scram_secret
 
 pytestmark = pytest.mark.majors
@@ -491,3 +491,26 @@ def test_scram_iterations_are_those_of_the_setting(pgweir, single):
         first = b"n,,n=,r=abcdefghijklmnopqrstuvwx"
         client.send(wire.message("p", b"SCRAM-SHA-256\0" + len(first).to_bytes(4, "big") + first))
         assert client.sock.recv(1000).endswith(b",i=5000")
+
+
+def test_a_password_that_comes_in_pieces_takes_little_memory(pgweir, single):
+    weir = pgweir(host=single, settings={"auth_type": "plain"})
+    whole = wire.password("plain-secret")
+
+    def buffers():
+        return [int(row["memtotal"]) for row in weir.admin("SHOW MEM", password="admin-secret")
+                if row["name"] == "chunk"][0]
+
+    def begin():
+        client = wire.Wire(weir.port, login=False)
+        client.send(wire.startup({"user": "plain_user", "database": "app"}))
+        assert client.recv().type == "R"
+        for piece in (whole[:6], whole[6:8]):
+            client.send(piece)
+            assert client.is_quiet(0.02)
+        return client
+    before = buffers()
+    with many(begin, 20) as clients:
+        assert buffers() - before < 20 * 4096
+        clients[0].send(whole[8:])
+        assert clients[0].recv().type == "R"
