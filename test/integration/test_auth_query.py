@@ -90,6 +90,17 @@ def test_databases_of_logins_that_prove_nothing_go_soon(asking, single, wait_unt
     assert weir.log().count("dropped: nobody has logged in to it") == 5
 
 
+def test_a_user_with_settings_is_looked_up_like_others(asking, single):
+    """An entry in [users] is no secret: who is not in auth_file is asked for, and is bound by it."""
+    weir = asking({"databases": {"app": entry(single)},
+                   "users": {"scram_user": {"max_user_client_connections": 1}}})
+    with weir.connect("scram_user", password="scram-secret") as client:
+        assert client.value("SELECT current_user") == "scram_user"
+        error = refusal(weir, user="scram_user", password="scram-secret")
+        assert error["M"] == "client connections exceeded (max_user_client_connections)"
+    assert refusal(weir, user="scram_user", password="wrong").sqlstate == "28P01"
+
+
 def test_auth_file_goes_first(asking, single):
     weir = asking(host=single, users={"app": "of-the-file"})
     weir.connect("app", password="of-the-file").close()

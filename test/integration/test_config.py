@@ -175,6 +175,37 @@ def test_at_the_start_the_configuration_may_come_through_a_pipe(weir):
     assert done.returncode == 0, done
 
 
+def test_files_with_line_ends_of_windows_are_read(pgweir, single, workdir):
+    """All of them; no value, name or secret ends with a CR."""
+    def write(path, lines):
+        with open(path, "w", newline="") as file:
+            file.write("\r\n".join(lines) + "\r\n")
+        os.chmod(path, 0o644)
+
+    hba, ident, more, secret = (os.path.join(workdir, name) for name in ("hba", "ident", "more", "s"))
+    write(hba, ["# who", "host all scram_user 127.0.0.1/32 scram-sha-256", "host all admin all md5", ""])
+    write(ident, ["m a b", ""])
+    write(more, ["[users]", "scram_user = pool_size=7"])
+    write(secret, ["welcome"])
+    weir = pgweir(host=single, settings={
+        "auth_type": "hba", "auth_hba_file": hba, "auth_ident_file": ident,
+        "login_notify_message": "${file:%s}" % secret}, start=False)
+    with open(weir.users_file) as file:
+        users = file.read().splitlines()
+    weir.start()
+    write(weir.users_file, ["; users", *users])
+    with open(weir.ini) as file:
+        write(weir.ini, file.read().splitlines() + ["%include " + more])
+    weir.admin("RELOAD")
+    with weir.connect("scram_user", password="scram-secret") as client:
+        assert client.value("SELECT current_user") == "scram_user"
+        assert [notice["M"] for notice in client.notices] == ["welcome"]
+    assert "\r" not in str(weir.admin("SHOW CONFIG")) + str(weir.admin("SHOW DATABASES"))
+    assert [row["pool_size"].strip() for row in weir.admin("SHOW USERS")
+            if row["name"] == "scram_user"] == ["7"]
+    assert refusal(weir, user="app").sqlstate == "28000"
+
+
 def test_conffile_names_the_file_of_the_next_reload(weir):
     other = os.path.join(weir.dir, "other.ini")
     with open(weir.ini) as old, open(other, "w") as new:

@@ -105,7 +105,7 @@ def test_a_client_beyond_max_client_conn_is_refused_before_it_is_asked_who_it_is
         with weir.connect("admin", "pgweir", password="admin-secret") as console:
             assert console.query("SHOW VERSION").rows
             clients[2].close()
-            clients[0].send(wire.password(wire.md5_secret("wrong", "app")))
+            clients[0].send(wire.password(wire.md5_secret("app", "wrong")))
             assert fatal(clients[0]).sqlstate == "28P01"
             with weir.connect(password="app-secret") as late:
                 assert late.value("SELECT 1") == "1"

@@ -514,3 +514,17 @@ def test_a_password_that_comes_in_pieces_takes_little_memory(pgweir, single):
         assert buffers() - before < 20 * 4096
         clients[0].send(whole[8:])
         assert clients[0].recv().type == "R"
+
+
+def test_a_secret_of_the_wrong_kind_for_the_server_is_told_at_once_and_to_all(pgweir, single):
+    """The server wants SCRAM, auth_file has an MD5 secret; PgBouncer's words, also from memory."""
+    weir = pgweir(host=single, settings={"auth_type": "trust"},
+                  users={"admin": "admin-secret",
+                         "scram_user": md5_secret("scram_user", "scram-secret")})
+    for _ in range(2):
+        error = refusal(weir, user="scram_user")
+        assert error.sqlstate == "28000"
+        assert "server login failed: wrong password type" in error["M"]
+    assert "server login has been failing, cached error: server login failed: wrong password type " \
+        "(server_login_retry)" in error["M"]
+    assert weir.log().count("new connection to server") == 1

@@ -243,6 +243,17 @@ def test_show_peers_and_a_reload_of_them(pair, single):
     assert send_cancel(first.port, 2 << 16, bytes([1, 2, 3, 3])) == []
 
 
+def test_ids_of_peers_may_be_larger_than_those_of_keys(pair):
+    """PgBouncer takes them in a file; no key has room for them, so they are never asked."""
+    first, _ = pair
+    mark = first.log_mark()
+    first.reload(dict(first.template, peers={str(id): {"host": "127.0.0.1", "port": 1}
+                                             for id in (16383, 16384, 65535)}))
+    first.wait_log("reload complete", since=mark)
+    assert [row["peer_id"] for row in first.admin("SHOW PEERS")] == ["16383", "16384", "65535"]
+    assert send_cancel(first.port, 16384 << 16, bytes([1, 2, 3, 3])) == []
+
+
 def test_keys_given_out_before_peer_id_changed_are_still_good(pgweir, single, wait_until):
     weir = peered(pgweir, single, 1, {})
     with weir.connect() as client, weir.connect(protocol=PROTOCOL_3_2) as long:

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from harness import wire
-from harness.cluster import free_port, unprivileged
+from harness.cluster import free_port, unprivileged, wait_until
 
 INI = """[databases]
 app = host=127.0.0.1 port=1
@@ -228,6 +228,45 @@ def test_privileges_are_given_up(command):
         os.kill(pid, signal.SIGINT)
         wait_gone(pid)
     assert not os.path.exists(os.path.join(command.dir, "pid"))
+
+
+def test_relative_paths_mean_the_folder_of_the_start_for_ever(command):
+    """A daemon stays where it was started: a reload finds what the start has found."""
+    command.write("more.ini", "[users]\napp = pool_size=7\n")
+    command.write("pgweir.ini", INI.replace("{dir}/users.txt", "users.txt") +
+                  "auth_hba_file = hba\npidfile = pid\nlogfile = log\n%include more.ini\n")
+    command.write("hba", "host all all 127.0.0.1/32 trust\n")
+    run = command.run("-d", "pgweir.ini")
+    assert run.returncode == 0, run.stderr
+    path = os.path.join(command.dir, "log")
+    wait_until(lambda: os.path.exists(path) and "process up" in open(path).read())
+    pid = int(open(os.path.join(command.dir, "pid")).read())
+    try:
+        command.write("more.ini", "[users]\napp = pool_size=9\n")
+        command.write("users.txt", '"admin" "x"\n"app" ""\n"late" ""\n')
+        os.rename(path, path + ".1")
+        os.kill(pid, signal.SIGHUP)
+        wait_until(lambda: os.path.exists(path) and "reload complete" in open(path).read())
+        with wire.Wire(command.port, user="admin", database="pgweir") as console:
+            rows = console.query("SHOW USERS").dicts()
+        assert {row["name"]: row["pool_size"].strip() for row in rows
+                if row["name"] in ("app", "late")} == {"app": "9", "late": ""}
+    finally:
+        os.kill(pid, signal.SIGINT)
+        wait_gone(pid)
+    assert not os.path.exists(os.path.join(command.dir, "pid"))
+
+
+def test_sigpipe_is_nothing(pgweir):
+    """Nor is a client that does not wait for its answer."""
+    weir = pgweir(config=INI)
+    weir.process.send_signal(signal.SIGPIPE)
+    for _ in range(3):
+        client = weir.connect("admin", "pgweir", password="x")
+        client.send(*[wire.query("SHOW CONFIG")] * 20)
+        client.abort()
+    assert weir.admin("SHOW VERSION")
+    assert weir.is_running()
 
 
 def test_daemon_needs_a_pidfile(command):
