@@ -171,6 +171,7 @@ enum evidence {
 	EVIDENCE_CRASHED,	  /* a process of it died, which ends all the others */
 	EVIDENCE_STARTING_UP,	  /* 57P03 at login */
 	EVIDENCE_READ_ONLY,	  /* 25006 from a host that was the primary */
+	EVIDENCE_UNFIT,		  /* a plain entry asks for another role */
 	EVIDENCE_UNRESOLVED,	  /* a connection was wanted, and its name has no address */
 };
 void host_evidence(struct host *host, enum evidence evidence);

@@ -33,6 +33,7 @@ enum health_cause {
 	CAUSE_STARTING,	  /* 57P03: starting up, shutting down, in recovery */
 	CAUSE_ENDING,	  /* 57P01, 57P02: it told its connections to go */
 	CAUSE_LOGIN,	  /* the monitor is not let in */
+	CAUSE_UNFIT,	  /* a plain entry asks for another role (target_session_attrs) */
 	CAUSE_QUERY,	  /* the probe's answer is an error or makes no sense */
 };
 

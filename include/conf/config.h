@@ -52,6 +52,8 @@ struct config_database {
 	struct config_host *hosts;	/* of a plain entry, at least one; else none */
 	unsigned host_count;
 	enum load_balance_hosts load_balance_hosts;
+	enum routing
+		role; /* of a plain entry, which of its hosts will do: primary, replica; else any */
 	const char *user; /* forced user of all servers, "": the client's */
 	const char *password;
 	const char *connect_query;

@@ -19,6 +19,9 @@ struct greeting {
 void greeting_set(struct greeting *greeting, const char *name, const char *value);
 void greeting_done(struct greeting *greeting);
 
+/* A parameter's value; NULL if it was not reported. */
+const char *greeting_find(const struct greeting *greeting, const char *name);
+
 /* What its servers have while no client has changed anything. */
 void greeting_parameters(const struct greeting *greeting, const struct parameters **slot);
 

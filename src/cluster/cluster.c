@@ -648,6 +648,11 @@ static void note_plain(struct host *host, enum evidence evidence)
 				NULL);
 		move_on(host);
 		break;
+	case EVIDENCE_UNFIT:
+		host->last_refused = clock_now();
+		host_set_health(host, HEALTH_DOWN, CAUSE_UNFIT, NULL);
+		move_on(host);
+		break;
 	case EVIDENCE_UNRESOLVED:
 		host->last_refused = clock_now();
 		move_on(host);
@@ -694,8 +699,9 @@ void host_evidence(struct host *host, enum evidence evidence)
 	case EVIDENCE_READ_ONLY:
 		probe_now(host);
 		break;
-	case EVIDENCE_UNRESOLVED:
-		break; /* the lookup has told */
+	case EVIDENCE_UNRESOLVED: /* the lookup has told */
+	case EVIDENCE_UNFIT:
+		break;
 	}
 }
 

@@ -430,6 +430,7 @@ const char *health_cause_text(enum health_cause cause)
 		[CAUSE_ENDING] = "shutting down",
 		[CAUSE_LOGIN] = "the monitor cannot log in",
 		[CAUSE_QUERY] = "the probe failed",
+		[CAUSE_UNFIT] = "not what target_session_attrs asks for",
 	};
 
 	return texts[cause];

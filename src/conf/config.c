@@ -353,6 +353,15 @@ static void overlay(struct settings *settings, const struct settings *own,
 			value_copy(settings_row(i), settings, own);
 }
 
+/* What a plain entry's own target_session_attrs asks of its hosts. */
+static enum routing own_role(const struct config_database *database)
+{
+	const struct setting *row = settings_find("target_session_attrs", IN_DATABASE, NULL);
+
+	return mask_has(&database->set, settings_index(row)) ? database->settings.route
+							     : ROUTING_ANY;
+}
+
 /* A plain entry behaves as PgBouncer's, whatever is said elsewhere. */
 static void settle_plain(const struct config_database *database, struct settings *settings)
 {
@@ -369,6 +378,7 @@ static void merge_database(struct config *config, struct config_database *databa
 	if (database->cluster != NULL)
 		overlay(&merged, &database->cluster->settings, &database->cluster->set);
 	overlay(&merged, &database->settings, &database->set);
+	database->role = database->cluster == NULL ? own_role(database) : ROUTING_ANY;
 	settle_plain(database, &merged);
 	database->settings = merged;
 }
@@ -442,9 +452,8 @@ static bool find_cluster(struct build *build, struct config_database *database)
 /* Settings that mean nothing without a cluster: whoever writes them forgot cluster=. */
 static bool check_plain(struct build *build, const struct config_database *database)
 {
-	static const char *const words[] = { "lazy_begin",	    "max_replica_lag", "no_replica",
-					     "read_consistency",    "replica_balance", "route",
-					     "target_session_attrs" };
+	static const char *const words[] = { "lazy_begin",	 "max_replica_lag", "no_replica",
+					     "read_consistency", "replica_balance", "route" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -453,6 +462,9 @@ static bool check_plain(struct build *build, const struct config_database *datab
 		if (mask_has(&database->set, settings_index(row)))
 			return refuse(build, "%s: %s needs cluster=", database->name, words[i]);
 	}
+	if (own_role(database) == ROUTING_PREFER_REPLICA)
+		return refuse(build, "%s: target_session_attrs=prefer-standby needs cluster=",
+			      database->name);
 	return true;
 }
 

@@ -69,6 +69,13 @@ static void note_key(struct diff *diff, const struct setting *row, enum setting_
 		*applies = row->applies;
 }
 
+/* A plain entry's target_session_attrs, which is not what routes its requests. */
+static bool changes_role(const struct shelf *shelf, const void *before, const void *after)
+{
+	return shelf->where == IN_DATABASE && ((const struct config_database *)before)->role !=
+						      ((const struct config_database *)after)->role;
+}
+
 static void compare_entries(struct diff *diff, const struct shelf *shelf, const void *before,
 			    const void *after)
 {
@@ -88,6 +95,11 @@ static void compare_entries(struct diff *diff, const struct shelf *shelf, const 
 		if (was != is || (is && !value_is_equal(row, settings_of(shelf, before),
 							settings_of(shelf, after))))
 			note_key(diff, row, &applies);
+	}
+	if (changes_role(shelf, before, after)) {
+		if (diff->detail.len == 0)
+			text_add(&diff->detail, "target_session_attrs");
+		applies = RECONNECT;
 	}
 	if (diff->detail.len != 0)
 		report(diff, shelf, CONFIG_CHANGED, name_of(shelf, before), before, after, applies);

@@ -339,7 +339,7 @@ static const struct setting rows[] = {
 { "syslog_ident", KEY_STRING, FIELD(syslog_ident), "pgweir", NULL, NULL, NULL, GLOBAL, LIVE,
   "Name of the program in syslog." },
 { "target_session_attrs", KEY_WORD, FIELD(route), NULL, NULL, NULL, session_attrs, ANYWHERE, LIVE,
-  "`route` in libpq's words." },
+  "`route` in libpq's words; of a plain entry, which of its hosts will do." },
 { "tcp_defer_accept", KEY_BOOL, FIELD(tcp_defer_accept), "1", NULL, NULL, NULL, GLOBAL, LIVE,
   "Accept connections only once they have sent something." },
 { "tcp_keepalive", KEY_BOOL, FIELD(tcp_keepalive), "1", NULL, NULL, NULL, GLOBAL, NEW_CONNECTIONS,

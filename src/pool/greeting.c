@@ -37,6 +37,14 @@ void greeting_set(struct greeting *greeting, const char *name, const char *value
 	parameter->value = intern_string(value);
 }
 
+const char *greeting_find(const struct greeting *greeting, const char *name)
+{
+	for (unsigned i = 0; i < greeting->count; i++)
+		if (strcmp(greeting->parameters[i].name, name) == 0)
+			return greeting->parameters[i].value;
+	return NULL;
+}
+
 void greeting_done(struct greeting *greeting)
 {
 	for (unsigned i = 0; i < greeting->count; i++) {

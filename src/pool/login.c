@@ -206,12 +206,36 @@ static void take_error(struct server *server, const struct message *message)
 	server_close(server, why);
 }
 
+/* PostgreSQL from 14 on tells at login whether it is a standby; what does not counts as none. */
+static bool is_wanted(const struct server *server)
+{
+	enum routing role = server->pool->database->entry->role;
+	const char *standby = greeting_find(&server->login->greeting, "in_hot_standby");
+	bool is_standby = standby != NULL && strcmp(standby, "on") == 0;
+
+	return (role != ROUTING_PRIMARY || !is_standby) && (role != ROUTING_REPLICA || is_standby);
+}
+
+/* It lets us in, but is not what a plain entry asks for: another host of the list may be. */
+static void refuse_unfit(struct server *server)
+{
+	static const char why[] = "server does not satisfy target_session_attrs";
+
+	host_evidence(server->at->host, EVIDENCE_UNFIT);
+	connects_failed(server, SQLSTATE_CONNECTION_FAILURE, why, false);
+	server_close(server, why);
+}
+
 static void finish(struct server *server)
 {
 	struct pool *pool = server->pool;
 	const char *query = pool->database->entry->connect_query;
 
 	deadline_clear(&server->deadline);
+	if (!is_wanted(server)) {
+		refuse_unfit(server);
+		return;
+	}
 	server->checked = true;
 	server->at->retry_at = 0;
 	host_note_address(server->at->host, &server->address, true);

@@ -430,3 +430,76 @@ def test_automatic_databases_and_pools_go(pgweir, single):
     client.close()
     wait_until(lambda: "app" not in names("SHOW DATABASES", "name"), what="the database to go")
     assert weir.connect(database="app").value("SELECT 1") == "1"
+
+
+# target_session_attrs of a plain list of hosts.
+
+
+@pytest.fixture
+def standby_first(fake_postgres):
+    """Hosts 127.0.0.1, a standby, and 127.0.0.2, a primary: (for host= and port=), (standby, primary)."""
+    def host(standby):
+        def script(server):
+            server.accept({"in_hot_standby": standby})
+            for found in server.messages():
+                server.answer(found)
+        return script
+
+    standby = fake_postgres(host("on"))
+    primary = fake_postgres(host("off"), address="127.0.0.2", port=standby.port)
+    return {"host": "127.0.0.1,127.0.0.2", "port": standby.port,
+            "load_balance_hosts": "disable"}, (standby, primary)
+
+
+def used(fakes):
+    """Which of the hosts have been asked something."""
+    return [any(message.type == "Q" and b"mine" in message.body for message in fake.received())
+            for fake in fakes]
+
+
+@pytest.mark.parametrize("attrs,asked", [
+    ("any", [True, False]), ("primary", [False, True]), ("read-write", [False, True]),
+    ("standby", [True, False]), ("read-only", [True, False])])
+def test_a_plain_list_serves_from_the_hosts_that_target_session_attrs_asks_for(
+        pgweir, standby_first, attrs, asked):
+    entry, fakes = standby_first
+    weir = pgweir(config={"databases": {"app": dict(entry, target_session_attrs=attrs)}},
+                  settings={"pool_mode": "session"})
+    with many(weir.connect, 3) as clients:
+        for client in clients:
+            client.query("SELECT mine")
+    assert used(fakes) == asked
+    if asked == [False, True]:
+        weir.wait_log("S-.* closing because: server does not satisfy target_session_attrs")
+
+
+def test_where_no_host_is_what_target_session_attrs_asks_for_clients_are_told(
+        pgweir, standby_first):
+    entry, _ = standby_first
+    weir = pgweir(config={"databases": {"app": dict(entry, host="127.0.0.1",
+                                                    target_session_attrs="primary")}},
+                  settings={"client_login_timeout": "1s", "server_login_retry": "30s"})
+    assert refusal(weir)["M"] == "client_login_timeout (server down)"
+    assert re.search("cached error: server does not satisfy target_session_attrs",
+                     refusal(weir)["M"])
+
+
+def test_servers_are_replaced_when_target_session_attrs_changes(pgweir, standby_first):
+    entry, fakes = standby_first
+    config = {"databases": {"app": dict(entry, target_session_attrs="any")}}
+    weir = pgweir(config=config, settings={"pool_mode": "session"})
+    with weir.connect() as client:
+        client.query("SELECT 1")
+    config["databases"]["app"]["target_session_attrs"] = "primary"
+    config["pgweir"] = {"pool_mode": "session"}
+    weir.reload(config)
+    weir.wait_log(r"database app: changed: target_session_attrs \(servers reconnect\)")
+    with weir.connect() as client:
+        client.query("SELECT mine")
+    assert used(fakes) == [False, True]
+
+
+def test_prefer_standby_of_a_plain_list_is_refused(pgweir, standby_first):
+    entry, _ = standby_first
+    with pytest.raises(RuntimeError, match="prefer-standby needs cluster="):
+        pgweir(config={"databases": {"app": dict(entry, target_session_attrs="prefer-standby")}})
