@@ -343,6 +343,7 @@ START_TEST(test_server_is_lost_in_copy_in)
 		says(client, "S");
 		hears(client, "Z{I}");
 	}
+	all_fresh();
 	says(client, "Q{insert into t values (1)}");
 	hears(server_on(PRIMARY), "Q{insert into t values (1)}");
 	says(server_on(PRIMARY), "C{INSERT 0 1} Z{I}");

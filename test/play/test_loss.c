@@ -259,6 +259,8 @@ START_TEST(test_write_that_was_never_sent_is_sent_anew)
 	says(client, "Q{insert into t values (2)}");
 	breaks(server);
 	hears(client, "");
+	ck_assert_int_eq(servers_on(PRIMARY), 0); /* it may have crashed */
+	all_fresh();
 	ck_assert_ptr_ne(server_on(PRIMARY), server);
 	hears(server_on(PRIMARY), "Q{insert into t values (2)}");
 	says(server_on(PRIMARY), "C{INSERT 0 1} Z{I}");
@@ -313,6 +315,7 @@ START_TEST(test_read_is_sent_anew_a_few_times_only)
 		hears(server, "Q{select 1}");
 		hears(client, "");
 		breaks(server);
+		primary_says(PRIMARY, 1);
 	}
 	hears(client, "E{08006} Z{I}");
 }
@@ -378,6 +381,7 @@ START_TEST(test_pipeline_behind_an_injected_parse_waits_for_it)
 	server = server_asked();
 	hears(server, "P{PGWEIR_1|select $1} B{|PGWEIR_1|1} E S");
 	breaks(server);
+	all_fresh();
 	server = server_asked();
 	hears(server, "P{PGWEIR_1|select $1} B{|PGWEIR_1|1} E S");
 	says(server, "1 2 D{1} C{SELECT 1} Z{I}");
