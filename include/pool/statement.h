@@ -9,6 +9,12 @@
 #include "base/map.h"
 #include "sql/verdict.h"
 
+/* Names of ours on servers begin with this; no client gets at them under these names. */
+#define STATEMENT_PREFIX "PGWEIR_"
+
+/* Longest name of a statement on a server, with its NUL. */
+#define STATEMENT_NAME_MAX 32
+
 /*
  * A prepared statement as clients mean it: text and parameter types, shared by all clients that
  * prepare the same, with its verdict and hint.  Servers know it by a name of ours; a client's name for it
@@ -30,14 +36,9 @@ struct statement {
 	uint16_t type_count;
 	uint8_t hint; /* enum route_choice of the comment in front; once judged */
 	bool judged;
+	char name[STATEMENT_NAME_MAX]; /* on servers */
 	uint8_t body[]; /* of a Parse message, behind the name: text, NUL, count, types */
 };
-
-/* Names of ours on servers begin with this; no client gets at them under these names. */
-#define STATEMENT_PREFIX "PGWEIR_"
-
-/* Longest name of a statement on a server, with its NUL. */
-#define STATEMENT_NAME_MAX 32
 
 /*
  * The statement with this body; made if it is not there.  `body` is well formed
@@ -57,9 +58,6 @@ bool statement_is(const struct statement *statement, const uint8_t *body, uint32
  */
 const struct verdict *statement_verdict(struct statement *statement);
 uint8_t statement_hint(struct statement *statement); /* enum route_choice */
-
-/* Its name on servers, into a buffer of STATEMENT_NAME_MAX bytes. */
-void statement_name(const struct statement *statement, char *name);
 
 /* Statements alive and their bytes, and all of them, for SHOW. */
 uint64_t statement_count(void);

@@ -63,9 +63,9 @@ struct client_peer {
 
 /* What was found out about the request at the head of the input, before it waited for a server. */
 struct outline {
-	uint32_t len; /* as in struct request (session/scan.h) */
+	uint32_t len; /* of what can be sent anew; 0: it cannot */
 	bool known;
-	bool open; /* as there */
+	bool open; /* it ends with Flush (struct request, session/scan.h) */
 	bool reads;
 	bool commits;
 	bool begins;

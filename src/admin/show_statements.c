@@ -29,8 +29,7 @@ static void value(struct cell *cell, const struct show_column *column, const voi
 
 	switch (column->arg) {
 	case IS_NAME:
-		statement_name(statement, cell->buffer);
-		cell->text = cell->buffer;
+		cell->text = statement->name;
 		break;
 	case IS_QUERY:
 		cell_query(cell, statement);

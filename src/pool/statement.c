@@ -43,6 +43,8 @@ struct statement *statement_intern(const uint8_t *body, uint32_t len, uint32_t t
 	memset(statement, 0, sizeof(*statement));
 	statement->hash = hash;
 	statement->id = ++last_id;
+	snprintf(statement->name, sizeof(statement->name), STATEMENT_PREFIX "%llu",
+		 (unsigned long long)statement->id);
 	statement->refs = 1;
 	statement->len = len;
 	statement->text_len = text_len;
@@ -92,12 +94,6 @@ void statement_unref(struct statement *statement)
 	free(statement);
 	if (statements.count == 0)
 		map_done(&statements);
-}
-
-void statement_name(const struct statement *statement, char *name)
-{
-	snprintf(name, STATEMENT_NAME_MAX, STATEMENT_PREFIX "%llu",
-		 (unsigned long long)statement->id);
 }
 
 uint64_t statement_count(void)

@@ -122,10 +122,7 @@ static void close_surplus(struct client *client)
 	struct statement *oldest;
 
 	while ((oldest = find_surplus(client)) != NULL) {
-		char name[STATEMENT_NAME_MAX];
-
-		statement_name(oldest, name);
-		prepare_send_close(server, name);
+		prepare_send_close(server, oldest->name);
 		prepare_owe(client, PENDING_CLOSE, PENDING_DROP, MARK_SURPLUS,
 			    statement_ref(oldest));
 		prepared_set_close(&server->prepared, oldest, server->batch);
@@ -145,14 +142,12 @@ void prepare_on_server(struct client *client, struct name_entry *entry, enum pen
 	struct statement *statement = entry->statement;
 	enum prepared before = prepare_find(client, entry);
 	enum pending_mark mark = before == PREPARED_NOT ? MARK_NONE : MARK_ANEW;
-	char name[STATEMENT_NAME_MAX];
 
-	statement_name(statement, name);
 	if (before == PREPARED_STALE || before == PREPARED_READY) {
-		prepare_send_close(server, name);
+		prepare_send_close(server, statement->name);
 		prepare_owe(client, PENDING_CLOSE, PENDING_DROP, MARK_OURS, NULL);
 	}
-	prepare_send_parse(server, name, statement->body, statement->len);
+	prepare_send_parse(server, statement->name, statement->body, statement->len);
 	prepare_owe(client, PENDING_PARSE, action, mark, name_ref(entry));
 	prepared_set_add(&server->prepared, statement, server->batch);
 	client_pool(client)->stats.server_parses++;

@@ -425,7 +425,7 @@ bool replies_word_error(const struct client *client, const struct pending_entry 
 			const struct message *message, struct text *packet)
 {
 	const struct name_entry *name = name_of(entry);
-	char ours[STATEMENT_NAME_MAX] = SCRATCH_STATEMENT;
+	const char *ours = SCRATCH_STATEMENT;
 	const char *found;
 	struct writer writer;
 
@@ -442,7 +442,7 @@ bool replies_word_error(const struct client *client, const struct pending_entry 
 	if (name == NULL)
 		return false;
 	if (entry->mark != MARK_DUPLICATE)
-		statement_name(name->statement, ours);
+		ours = name->statement->name;
 	found = strstr(error_field(message, 'M'), ours);
 	if (found == NULL || (found[strlen(ours)] >= '0' && found[strlen(ours)] <= '9'))
 		return false;

@@ -158,8 +158,6 @@ static void keep_request(struct client *client, const struct outline *outline)
 	uint32_t len = outline->len;
 
 	request_forget_kept(client);
-	if (!database_is_split(client->database))
-		find_batch(client, &len);
 	if (len == 0 || outline->open)
 		return;
 	client->kept = chunk_new(len);
@@ -271,13 +269,10 @@ static enum step change_server(struct client *client)
 
 static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len)
 {
-	struct outline outline = client->outline;
+	struct outline outline;
 	struct request request;
 	struct need need;
 
-	client->outline.known = false;
-	if (outline.known && client->state == CLIENT_ACTIVE)
-		return start(client, &outline, type, len); /* it waited for this server */
 	switch (request_scan(client, &request)) {
 	case SCAN_MORE:
 		return STEP_WAIT;
@@ -314,23 +309,29 @@ static enum step begin_scanned(struct client *client, uint8_t type, uint32_t len
 /* A plain database entry: where it goes does not depend on what it says. */
 static enum step begin_plain(struct client *client, uint8_t type, uint32_t len)
 {
-	static const struct outline outline; /* nothing is known: a write */
-	uint32_t batch_len;
+	struct outline outline = { .known = true }; /* a write, for all that is known */
 
-	if (find_batch(client, &batch_len) == SCAN_MORE) {
+	if (find_batch(client, &outline.len) == SCAN_MORE) {
 		stream_want(&client->stream, (uint32_t)client_pool(client)->settings.route_buffer);
 		return STEP_WAIT;
 	}
 	if (client->state == CLIENT_IDLE) {
 		memset(&client->holder.need, 0, sizeof(client->holder.need));
-		if (wait_for_lease(client) != STEP_NEXT)
+		if (wait_for_lease(client) != STEP_NEXT) {
+			client->outline = outline;
 			return STEP_WAIT;
+		}
 	}
 	return start(client, &outline, type, len);
 }
 
 static enum step begin(struct client *client, uint8_t type, uint32_t len)
 {
+	struct outline outline = client->outline;
+
+	client->outline.known = false;
+	if (outline.known && client->state == CLIENT_ACTIVE)
+		return start(client, &outline, type, len); /* it waited for this server */
 	if (client->state == CLIENT_IDLE && take_stray(client, type, len))
 		return STEP_NEXT;
 	if (database_is_split(client->database) || client->block == BLOCK_LOST)

@@ -408,7 +408,6 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 {
 	struct server *server = client_server(client);
 	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
-	char name[STATEMENT_NAME_MAX];
 	struct writer writer;
 
 	if (!entry->described || describe_follows(client, len) ||
@@ -416,9 +415,8 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 		return STEP_NEXT;
 	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
-	statement_name(entry->statement, name);
 	writer_init(&writer, packet, sizeof(packet));
-	compose_describe(&writer, 'S', name);
+	compose_describe(&writer, 'S', entry->statement->name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
 	prepare_owe(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
 	return prepare_settle_now(client);
@@ -427,7 +425,6 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 static enum step bind_known(struct client *client, struct name_entry *entry,
 			    const struct bind_message *bind, uint32_t len)
 {
-	char name[STATEMENT_NAME_MAX];
 	uint64_t flags;
 
 	if (compare_columns(client, entry, len) != STEP_NEXT)
@@ -445,9 +442,8 @@ static enum step bind_known(struct client *client, struct name_entry *entry,
 	client->bound_read = state_note_statement(client, entry->statement);
 	client->commits |= (flags & VERDICT_COMMIT) != 0;
 	client_server(client)->doubt |= (flags & (VERDICT_DEALLOCATE | VERDICT_DISCARD)) != 0;
-	statement_name(entry->statement, name);
 	prepare_owe(client, PENDING_BIND, PENDING_FORWARD, MARK_NONE, name_ref(entry));
-	return rename_bind(client, bind, name, len);
+	return rename_bind(client, bind, entry->statement->name, len);
 }
 
 static enum step take_bind(struct client *client, const struct bind_message *bind, uint32_t len)
@@ -503,7 +499,6 @@ static enum step describe_named(struct client *client, const char *target, uint3
 {
 	struct server *server = client_server(client);
 	uint8_t packet[MESSAGE_HEADER + 1 + STATEMENT_NAME_MAX];
-	char name[STATEMENT_NAME_MAX];
 	struct name_entry *entry;
 	struct writer writer;
 
@@ -517,9 +512,8 @@ static enum step describe_named(struct client *client, const char *target, uint3
 	}
 	if (prepare_ensure(client, entry) != STEP_NEXT)
 		return STEP_WAIT;
-	statement_name(entry->statement, name);
 	writer_init(&writer, packet, sizeof(packet));
-	compose_describe(&writer, 'S', name);
+	compose_describe(&writer, 'S', entry->statement->name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
 	prepare_owe(client, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, name_ref(entry));
 	stream_skip(&client->stream, len);
