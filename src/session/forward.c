@@ -182,6 +182,20 @@ static enum step forward_copy_end(struct client *client, uint32_t len)
 	return forward_whole(client, len);
 }
 
+/* Asks for what there is, and begins nothing; with a body it is refused, like any that is malformed. */
+static enum step forward_flush(struct client *client, uint32_t len)
+{
+	struct server *server = client_server(client);
+	enum step step = forward_whole(client, len);
+
+	if (len != MESSAGE_HEADER && server->copy != COPY_IN) {
+		pending_push(&server->pending, PENDING_DESCRIBE, PENDING_FORWARD, MARK_NONE, NULL);
+		client->in_batch = true;
+	}
+	forward_made_up(client, server);
+	return step;
+}
+
 /* In copy-in mode PostgreSQL takes no other message, and ends the connection over it. */
 static bool breaks_copy(const struct server *server, uint8_t type)
 {
@@ -239,10 +253,8 @@ static enum step take_message(struct client *client, uint8_t type, uint32_t len)
 	case MSG_COPY_DONE:
 	case MSG_COPY_FAIL:
 		return forward_copy_end(client, len);
-	case MSG_FLUSH: /* begins nothing */
-		step = forward_whole(client, len);
-		forward_made_up(client, server);
-		break;
+	case MSG_FLUSH:
+		return forward_flush(client, len);
 	default: /* CopyData */
 		return forward_whole(client, len);
 	}

@@ -569,6 +569,37 @@ START_TEST(test_client_vanishes_behind_a_flush)
 }
 END_TEST
 
+/* PostgreSQL refuses it, and then waits for a Sync: nobody else may get that server before. */
+START_TEST(test_flush_with_a_body_keeps_its_server_to_the_sync)
+{
+	static const uint8_t flush[9] = { 'H', 0, 0, 0, 8, 'b', 'o', 'd', 'y' };
+	struct link *client, *other, *server;
+
+	play_begin(.database = "pool_size=1 route=primary", .plain = "pool_size=1");
+	client = client_in(databases[_i % 2]);
+	other = client_in(databases[_i % 2]);
+	if (_i >= 2)
+		says(client, "P{|select 1} B{|}");
+	says_bytes(client, flush, 6);
+	says_bytes(client, flush + 6, sizeof(flush) - 6);
+	server = server_on(PRIMARY);
+	heard(server);
+	says(other, "Q{select 9}");
+	hears(server, "");
+	says(server, _i < 2 ? "E{08P01}" : "1 2 E{08P01}");
+	hears(client, _i < 2 ? "E{08P01}" : "1 2 E{08P01}");
+	says(client, "P{|select 2} B{|} E");
+	hears(server, "");
+	says(client, "S");
+	hears(server, "S");
+	says(server, "Z{I}");
+	hears(client, "Z{I}");
+	hears(server, "Q{select 9}");
+	says(server, "T D{9} C{SELECT 1} Z{I}");
+	hears(other, "T D{9} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *plays = play_case("query");
@@ -605,5 +636,6 @@ int main(void)
 	tcase_add_loop_test(plays, test_errors_in_a_pipeline_of_a_hundred_batches_skip_their_own, 0,
 			    2);
 	tcase_add_loop_test(plays, test_client_vanishes_behind_a_flush, 0, 6);
+	tcase_add_loop_test(plays, test_flush_with_a_body_keeps_its_server_to_the_sync, 0, 4);
 	return play_main();
 }
