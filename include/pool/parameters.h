@@ -62,6 +62,9 @@ const char *parameters_value(const struct parameters *set, int index);
 /* Whether its transactions are serializable, if nothing else is said. */
 bool parameters_serializable(const struct parameters *set);
 
+/* Whether they are read-only then. */
+bool parameters_read_only(const struct parameters *set);
+
 /* Extras in order of their names, which are in lower case; one by its name, NULL: not in it. */
 unsigned parameters_extras(const struct parameters *set);
 const char *parameters_extra(const struct parameters *set, unsigned i, const char **value);

@@ -219,6 +219,13 @@ bool parameters_serializable(const struct parameters *set)
 	return set != NULL && set->serializable;
 }
 
+bool parameters_read_only(const struct parameters *set)
+{
+	const char *value = parameters_value(set, PARAMETER_DEFAULT_READ_ONLY);
+
+	return value != NULL && strcasecmp(value, "on") == 0;
+}
+
 unsigned parameters_extras(const struct parameters *set)
 {
 	return set != NULL ? set->extra_count : 0;

@@ -128,7 +128,8 @@ bool loss_wants_replay(struct client *client, const struct server *server,
 		return true;
 	}
 	/* A host that was the primary: PostgreSQL has rolled back, the new one will take it. */
-	return !client->reads && client->replays == 0 && error_is(fields, SQLSTATE_READ_ONLY_TX);
+	return !client->reads && client->replays == 0 && error_is(fields, SQLSTATE_READ_ONLY_TX) &&
+	       !parameters_read_only(client->wanted);
 }
 
 /* ---- telling ---- */

@@ -209,12 +209,14 @@ static enum relay word_error(struct run *run, const struct message *message)
 	return RELAY_REPLACED;
 }
 
+/* Whoever has asked for read-only transactions hears this from a primary, too. */
 static void note_evidence(struct run *run, const struct error_fields *fields)
 {
 	struct host *host = run->server->at->host;
 
 	if (error_is(fields, SQLSTATE_READ_ONLY_TX) && host->role == ROLE_PRIMARY &&
-	    run->server->transaction == 'I' && !run->client->reads)
+	    run->server->transaction == 'I' && !run->client->reads &&
+	    !parameters_read_only(run->client->wanted))
 		host_evidence(host, EVIDENCE_READ_ONLY);
 }
 

@@ -6,8 +6,6 @@
  */
 #include "session/route.h"
 
-#include <strings.h>
-
 #include "session/client.h"
 
 static enum route_choice database_choice(enum routing routing)
@@ -73,19 +71,12 @@ static bool is_patient(const struct client *client)
 	       clock_now() >= pool->impatient_until;
 }
 
-static bool default_read_only(const struct client *client)
-{
-	const char *value = parameters_value(client->wanted, PARAMETER_DEFAULT_READ_ONLY);
-
-	return value != NULL && strcasecmp(value, "on") == 0;
-}
-
 /* Whether a block with these modes can do nothing but read, on a standby too. */
 static bool block_only_reads(const struct client *client, uint64_t flags)
 {
 	if (flags & (VERDICT_TX_SER | VERDICT_TX_RW))
 		return false;
-	return (flags & VERDICT_TX_RO) != 0 || default_read_only(client);
+	return (flags & VERDICT_TX_RO) != 0 || parameters_read_only(client->wanted);
 }
 
 static enum need_kind split(const struct client *client, const struct request *request)

@@ -422,6 +422,30 @@ START_TEST(test_read_that_a_replica_refuses_goes_to_the_primary)
 }
 END_TEST
 
+START_TEST(test_write_of_a_client_that_only_reads_by_default_is_refused_at_once)
+{
+	begin();
+	says(client, "Q{set default_transaction_read_only = on}");
+	server = server_asked();
+	heard(server);
+	says(server, "S{default_transaction_read_only|on} C{SET} Z{I}");
+	hears(client, "S{default_transaction_read_only|on} C{SET} Z{I}");
+	for (int i = 0; i < 2; i++) {
+		says(client, "Q{insert into t values (1)}");
+		hears(server_on(PRIMARY), "Q{insert into t values (1)}");
+		says(server_on(PRIMARY), "E{25006} Z{I}");
+		hears(client, "E{25006} Z{I}");
+	}
+	says(client, "Q{set default_transaction_read_only = off}");
+	heard(server_on(PRIMARY));
+	says(server_on(PRIMARY), "S{default_transaction_read_only|off} C{SET} Z{I}");
+	hears(client, "S{default_transaction_read_only|off} C{SET} Z{I}");
+	says(client, "Q{insert into t values (1)}");
+	says(server_on(PRIMARY), "E{25006} Z{I}");
+	hears(client, "");
+}
+END_TEST
+
 START_TEST(test_nothing_of_a_refused_answer_leaks)
 {
 	begin();
@@ -619,6 +643,7 @@ int main(void)
 	tcase_add_test(plays, test_pipeline_behind_an_injected_parse_waits_for_it);
 	tcase_add_test(plays, test_answers_before_the_loss_are_forwarded);
 	tcase_add_test(plays, test_read_that_a_replica_refuses_goes_to_the_primary);
+	tcase_add_test(plays, test_write_of_a_client_that_only_reads_by_default_is_refused_at_once);
 	tcase_add_test(plays, test_nothing_of_a_refused_answer_leaks);
 	tcase_add_test(plays, test_statement_that_was_made_up_is_made_up_again);
 	tcase_add_test(plays, test_rows_before_the_error_of_a_refused_answer_do_not_leak);
