@@ -111,6 +111,7 @@ struct server {
 	char transaction;    /* of the last ReadyForQuery: I, T or E */
 	bool close_needed;   /* is closed at the end of its lease */
 	bool ended;	     /* a command has, well or not, since the last ReadyForQuery */
+	bool spoilt;	     /* is not what it was before, and is closed at the end of its lease */
 	bool skips;	     /* sent an error in a batch: ignores what comes before Sync */
 	bool doubt;	     /* a statement under way may deallocate others */
 	bool checked;	     /* answered its login or its check, and was not used since */

@@ -110,6 +110,20 @@ static bool note_query(struct client *client, uint32_t len)
 	       avail >= len;
 }
 
+/*
+ * What ends a batch without a Sync makes PostgreSQL 18 lose count of its transactions: a later
+ * statement fails with XX000, be it another client's.
+ */
+static void end_batch(struct client *client)
+{
+	struct server *server = client_server(client);
+
+	if (client->in_batch && server->at->host->protocol_minor != 0)
+		server->spoilt = true;
+	client->in_batch = false;
+	server->batch++;
+}
+
 static enum step forward_query(struct client *client, uint32_t len)
 {
 	struct server *server = client_server(client);
@@ -131,8 +145,7 @@ static enum step forward_query(struct client *client, uint32_t len)
 	step = deallocate_answer(client, len, &answered);
 	if (step != STEP_NEXT || answered)
 		return step;
-	client->in_batch = false;
-	server->batch++;
+	end_batch(client);
 	pending_push(&server->pending, PENDING_QUERY, PENDING_FORWARD,
 		     note_query(client, len) ? MARK_READ : MARK_NONE, NULL);
 	return forward_whole(client, len);
@@ -149,8 +162,7 @@ static enum step forward_function_call(struct client *client, uint32_t len)
 		state_note_function(server,
 				    be32_get(stream_data(&client->stream) + MESSAGE_HEADER));
 	}
-	client->in_batch = false;
-	server->batch++;
+	end_batch(client);
 	pending_push(&server->pending, PENDING_FUNCTION, PENDING_FORWARD, MARK_NONE, NULL);
 	return forward_whole(client, len);
 }
