@@ -21,6 +21,12 @@ void choice_begin(struct choice *choice, struct pool *pool, const struct need *n
 /* The next host, NULL when there are no more. */
 struct pool_host *choice_next(struct choice *choice);
 
+/*
+ * Without roles: the host whose turn it is to get a connection, behind those that are wanted
+ * already; one whose login failed lately only if all have.
+ */
+struct pool_host *choice_in_turn(struct pool *pool);
+
 /* Whether this host may serve the need. */
 bool choice_allows(const struct choice *choice, const struct pool_host *at);
 

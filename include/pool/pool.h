@@ -216,7 +216,10 @@ unsigned pool_count(const struct pool *pool, enum server_state state);
 /* Servers on a host that are there or will be, without carriers of cancel requests. */
 unsigned pool_host_servers(const struct pool_host *at);
 
-/* Those of them that connect or log in. */
+/* Those that a size of the pool is about: the host's of a database with a cluster, else all. */
+unsigned pool_sized_servers(const struct pool_host *at);
+
+/* Those of a host that connect or log in. */
 unsigned pool_host_unready(const struct pool_host *at);
 
 /* Those that will be idle soon without anybody's doing: also those at their chores. */

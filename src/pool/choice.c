@@ -131,15 +131,14 @@ static unsigned count_new(const struct pool *pool)
 	return count;
 }
 
-/* The host whose turn it is to get a connection, one that is out only if all are. */
-static struct pool_host *next_in_turn(const struct choice *choice)
+struct pool_host *choice_in_turn(struct pool *pool)
 {
-	struct cluster *cluster = choice->pool->database->cluster;
-	unsigned ahead = count_new(choice->pool);
+	unsigned ahead = count_new(pool);
 	struct pool_host *first = NULL;
 
-	for (unsigned i = 0; i < choice->pool->hosts.count; i++) {
-		struct pool_host *at = find(choice, cluster_next_host(cluster, ahead + i));
+	for (unsigned i = 0; i < pool->hosts.count; i++) {
+		const struct host *host = cluster_next_host(pool->database->cluster, ahead + i);
+		struct pool_host *at = host != NULL ? pool_host_of(pool, host) : NULL;
 
 		if (at != NULL && !is_out(at))
 			return at;
@@ -164,7 +163,7 @@ static struct pool_host *next_plain(struct choice *choice)
 	if (choice->step++ > 0)
 		return NULL;
 	coming = first_coming(choice->pool);
-	return coming != NULL ? coming : next_in_turn(choice);
+	return coming != NULL ? coming : choice_in_turn(choice->pool);
 }
 
 static bool fits(const struct choice *choice, const struct host *host)

@@ -41,25 +41,19 @@ static bool may_try(const struct pool_host *at)
 	       pool_host_unready(at) < CONNECTS_MAX && !awaits_address(at);
 }
 
-/* Those that the size is about: each host's of a database with a cluster, else all. */
-static unsigned sized_servers(const struct pool_host *at)
-{
-	return database_is_split(at->pool->database) ? pool_host_servers(at) : at->pool->servers;
-}
-
 bool connects_have_surplus(const struct pool_host *at)
 {
 	const struct settings *settings = &at->pool->settings;
 
 	return settings->default_pool_size > 0 &&
-	       sized_servers(at) > (unsigned)settings->default_pool_size +
-					   (unsigned)settings->reserve_pool_size;
+	       pool_sized_servers(at) > (unsigned)settings->default_pool_size +
+						(unsigned)settings->reserve_pool_size;
 }
 
 /* There are as many servers as the limit says, if there is a limit at all. */
 static bool is_beyond(const struct pool_host *at, unsigned limit)
 {
-	return at->pool->settings.default_pool_size > 0 && sized_servers(at) >= limit;
+	return at->pool->settings.default_pool_size > 0 && pool_sized_servers(at) >= limit;
 }
 
 static bool is_full(const struct pool_host *at, usec_t longest_wait)
@@ -137,6 +131,23 @@ static void connect_wanted(struct pool *pool)
 	}
 }
 
+/* Without roles the minimum is all hosts' together; who waits comes first. */
+static void keep_plain_minimum(struct pool *pool)
+{
+	list_for_each(&pool->hosts, node, after)
+		if (list_entry(node, struct pool_host, node)->wanted != 0)
+			return;
+	for (unsigned i = pool->servers; i < (unsigned)pool->settings.min_pool_size; i++) {
+		struct pool_host *at = choice_in_turn(pool);
+		unsigned coming;
+
+		if (at == NULL)
+			return;
+		coming = pool_host_coming(at);
+		at->wanted = (at->wanted > coming ? at->wanted : coming) + 1;
+	}
+}
+
 /* Keeps min_pool_size servers while there is somebody to use them. */
 static void keep_minimum(struct pool *pool)
 {
@@ -144,6 +155,10 @@ static void keep_minimum(struct pool *pool)
 
 	if (!used || pool->settings.min_pool_size <= 0)
 		return;
+	if (!database_is_split(pool->database)) {
+		keep_plain_minimum(pool);
+		return;
+	}
 	list_for_each(&pool->hosts, node, after) {
 		struct pool_host *at = list_entry(node, struct pool_host, node);
 

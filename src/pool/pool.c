@@ -61,6 +61,11 @@ unsigned pool_host_unready(const struct pool_host *at)
 	return at->servers[SERVER_CONNECTING].count + at->servers[SERVER_LOGIN].count;
 }
 
+unsigned pool_sized_servers(const struct pool_host *at)
+{
+	return database_is_split(at->pool->database) ? pool_host_servers(at) : at->pool->servers;
+}
+
 unsigned pool_host_coming(const struct pool_host *at)
 {
 	return pool_host_unready(at) + at->servers[SERVER_CHORES].count;
@@ -143,7 +148,7 @@ static void on_idle_timeout(struct deadlines *deadlines, struct list_node *node)
 	(void)deadlines;
 	if (takes_its_turn(server))
 		server_close(server, "server lifetime over");
-	else if (idle_end(server) <= clock_now() && (int)pool_host_servers(server->at) > minimum)
+	else if (idle_end(server) <= clock_now() && (int)pool_sized_servers(server->at) > minimum)
 		server_close(server, "server idle timeout");
 	else
 		set_idle_deadline(server);

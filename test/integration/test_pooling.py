@@ -216,6 +216,18 @@ def test_min_pool_size_servers_are_opened_before_they_are_needed(pgweir, single,
         wait_until(lambda: len(backends(single)) == 4)
 
 
+def test_min_pool_size_of_a_list_is_its_hosts_together(pgweir, fake_postgres, wait_until):
+    one = fake_postgres()
+    two = fake_postgres(address="127.0.0.5", port=one.port)
+    weir = pgweir({"databases": {"app": {"host": "127.0.0.1,127.0.0.5", "port": one.port,
+                                         "user": "app", "min_pool_size": 4}}})
+    wait_until(lambda: [row["state"] for row in weir.admin("SHOW SERVERS")] == ["idle"] * 4)
+    assert (len(one.connections), len(two.connections)) == (2, 2)
+    weir.reload()
+    assert weir.connect().value("SELECT 1") == "1"
+    assert len(weir.admin("SHOW SERVERS")) == 4
+
+
 def test_min_pool_size_with_a_forced_user_needs_no_client(pgweir, single, wait_until):
     entry = {"host": "127.0.0.1", "port": single.port, "user": "app", "min_pool_size": 2}
     pgweir({"databases": {"app": entry}})
