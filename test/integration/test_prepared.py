@@ -725,7 +725,7 @@ def test_statements_are_shown_with_who_has_them(pgweir, single):
         assert shown["SELECT $1"]["clients"] == "1"
     with pytest.raises(wire.WireError) as error:
         weir.connect(user="stats", database="pgweir").query("SHOW PREPARED_STATEMENTS")
-    assert error.value.sqlstate == "42501"
+    assert error.value.sqlstate == "08P01"
 
 
 def test_parses_and_binds_are_counted(pgweir, single):

@@ -173,7 +173,10 @@ START_TEST(test_plain_hosts_take_turns)
 
 	pool = pool_get(database_find(&pooler, "plain"), "alice");
 	first = best();
+	ck_assert_ptr_eq(best(), first); /* nobody has connected */
+	cluster_note_connect(first);
 	second = best();
+	cluster_note_connect(second);
 	ck_assert_ptr_nonnull(first);
 	ck_assert_ptr_nonnull(second);
 	ck_assert_ptr_ne(first, second);
