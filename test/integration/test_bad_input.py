@@ -194,6 +194,18 @@ def test_messages_with_broken_bodies(weir, kind):
                 assert next_client.value("SELECT 'good'") == "good"
 
 
+@pytest.mark.parametrize("kind", list("QPBDECFHSdcf"))
+def test_a_malformed_message_is_not_the_next_clients(pgweir, single, kind):
+    """Whoever shares the server gets neither its error nor the silence up to its Sync."""
+    weir = pgweir(host=single, settings={"default_pool_size": 1})
+    with weir.connect() as client, weir.connect() as other:
+        for _ in range(5):
+            client.send(message(kind, b"body"))
+            other.send(query("SELECT 'mine'"))
+            client.send(sync())
+            assert other.recv_ready().value == "mine"
+
+
 def test_truncated_messages(weir):
     packet = parse("s", "SELECT $1::int") + bind("", "s", [1]) + describe("P") + execute() + sync()
     for length in range(1, len(packet)):
