@@ -200,6 +200,27 @@ START_TEST(test_what_a_client_has_set_is_cleaned_before_the_next)
 }
 END_TEST
 
+START_TEST(test_function_call_in_pieces_is_cleaned_after_set_config_only)
+{
+	struct link *one, *server;
+
+	play_begin(.plain = "pool_size=1");
+	one = client_in("plain");
+	server = server_on(PRIMARY);
+	says_part(one, "F{2078}", (size_t)_i);
+	says_rest(one);
+	hears(server, "F{2078}");
+	says(server, "V Z{I}");
+	hears(one, "V Z{I}");
+	hears(server, "Q{" CLEANING "}");
+	says(server, "C{RESET} C{RESET} C{RESET} Z{I}");
+	says_part(one, "F{952}", (size_t)_i); /* lo_open */
+	says_rest(one);
+	says(server, "V Z{I}");
+	hears(server, "F{952}");
+}
+END_TEST
+
 START_TEST(test_what_holds_for_the_transaction_is_not_cleaned)
 {
 	struct link *one, *server;
@@ -495,6 +516,8 @@ int main(void)
 	tcase_add_test(plays, test_cancel_that_travels_does_not_meet_the_next_client);
 	tcase_add_test(plays, test_setting_that_is_not_reported_does_not_stay_for_the_next);
 	tcase_add_test(plays, test_what_a_client_has_set_is_cleaned_before_the_next);
+	tcase_add_loop_test(plays, test_function_call_in_pieces_is_cleaned_after_set_config_only, 1,
+			    12);
 	tcase_add_test(plays, test_what_holds_for_the_transaction_is_not_cleaned);
 	tcase_add_test(plays, test_what_is_sent_behind_the_question_is_asked_for_again);
 	tcase_add_test(plays, test_question_that_was_canceled_is_asked_again_without_a_timeout);
