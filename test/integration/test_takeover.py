@@ -465,7 +465,7 @@ def test_nothing_is_paused_while_a_new_process_starts(pgweir, single):
         with pytest.raises(wire.WireError) as refusal:
             old.admin(command)
         assert (refusal.value.sqlstate, refusal.value["M"]) == (
-            "55000", "another process is taking over")
+            "08P01", "another process is taking over")
     old.process.send_signal(signal.SIGUSR1)
     old.wait_log("got SIGUSR1, but another process is taking over")
     still_works(old)
