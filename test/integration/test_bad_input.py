@@ -198,12 +198,15 @@ def test_messages_with_broken_bodies(weir, kind):
 def test_a_malformed_message_is_not_the_next_clients(pgweir, single, kind):
     """Whoever shares the server gets neither its error nor the silence up to its Sync."""
     weir = pgweir(host=single, settings={"default_pool_size": 1})
-    with weir.connect() as client, weir.connect() as other:
-        for _ in range(5):
-            client.send(message(kind, b"body"))
-            other.send(query("SELECT 'mine'"))
-            client.send(sync())
-            assert other.recv_ready().value == "mine"
+    with weir.connect() as holder, weir.connect() as client, weir.connect() as other:
+        holder.query("BEGIN")
+        client.send(message(kind, b"body"))
+        assert client.is_quiet()
+        other.send(query("SELECT 'mine'"))
+        assert other.is_quiet()
+        holder.query("COMMIT")  # and the two have their turns, one right behind the other
+        client.send(sync())
+        assert other.recv_ready().value == "mine"
 
 
 def test_truncated_messages(weir):
