@@ -99,7 +99,7 @@ static bool copy_token(const struct lex *lex, const struct token *token, char *t
 		return false;
 	}
 	for (size_t i = 0; i < len; i++) {
-		if (used + 1 >= size || from[i] == '\\' || from[i] == '\'' || from[i] == '"')
+		if (used + 1 >= size || strchr("\\'\"", from[i]) != NULL) /* or NUL */
 			return false;
 		to[used++] = fold(from[i]);
 	}
