@@ -42,15 +42,30 @@ static bool find_database(struct client *client)
 	return true;
 }
 
-static bool check_limits(struct client *client, struct database *database)
+/* `others`: clients that the database has, with this entry (NULL: the console). */
+static bool check_limits(struct client *client, const struct config_database *entry,
+			 unsigned others)
 {
 	struct settings settings;
 
-	config_effective(client->pooler->config, database->entry, client->login->user, &settings);
-	return within(client, database->clients - 1, settings.max_db_client_connections,
+	config_effective(client->pooler->config, entry, client->login->user, &settings);
+	return within(client, others, settings.max_db_client_connections,
 		      "client connections exceeded (max_db_client_connections)") &&
 	       within(client, client->user->clients - 1, settings.max_user_client_connections,
 		      "client connections exceeded (max_user_client_connections)");
+}
+
+static void enter_console(struct client *client)
+{
+	client->console_admin = client->login->console_admin;
+	client->user = pooler_user(client->pooler, client->login->user);
+	client->user->clients++;
+	if (!client->console_admin &&
+	    !check_limits(client, NULL, clients_in(CLIENT_CONSOLE)->count))
+		return;
+	client_become(client, CLIENT_CONSOLE, "logged in");
+	clients_console()->begin(client);
+	login_forget(client);
 }
 
 /* What the pool logs in to its servers with: the entry's password, or what the client proved. */
@@ -81,21 +96,16 @@ void welcome_enter(struct client *client)
 	struct pool *pool;
 
 	if (login->console) {
-		client->console_admin = login->console_admin;
-		client->user = pooler_user(client->pooler, login->user);
-		client->user->clients++;
-		client_become(client, CLIENT_CONSOLE, "logged in");
-		clients_console()->begin(client);
-		login_forget(client);
+		enter_console(client);
 		return;
 	}
 	if (!find_database(client))
 		return;
 	client->user = pooler_user(client->pooler, login->user);
 	client->user->clients++;
-	if (!check_limits(client, client->database))
-		return;
 	entry = client->database->entry;
+	if (!check_limits(client, entry, client->database->clients - 1))
+		return;
 	if (client->pooler->config->settings.auth_type == AUTH_TYPE_ANY && entry->user[0] == '\0') {
 		client_close(client, SQLSTATE_INVALID_AUTHORIZATION,
 			     "bouncer config error: auth_type=any needs a forced user for database "

@@ -134,6 +134,25 @@ def test_max_db_client_connections(pgweir, single):
         assert client.value("SELECT 1") == "1"
 
 
+def test_client_limits_hold_on_the_console_for_all_but_admins(pgweir, single):
+    weir = pgweir({"pgweir": {"max_user_client_connections": 2}}, host=single)
+
+    def login(user):
+        return weir.connect(user=user, database="pgbouncer")
+
+    with login("stats"), login("stats"), login("admin"), login("admin"), login("admin"):
+        with pytest.raises(wire.WireError) as caught:
+            login("stats")
+        assert (caught.value.sqlstate, caught.value["M"]) == (
+            "53300", "client connections exceeded (max_user_client_connections)")
+        weir.admin("SET max_user_client_connections = 0")
+        weir.admin("SET max_db_client_connections = 5")
+        with pytest.raises(wire.WireError) as caught:
+            login("stats")
+        assert caught.value["M"] == "client connections exceeded (max_db_client_connections)"
+        login("admin").close()
+
+
 def test_max_user_client_connections(pgweir, single):
     weir = pgweir({"users": {"app": {"max_user_client_connections": 2}}}, host=single)
     with many(weir.connect, 2):

@@ -522,15 +522,19 @@ END_TEST
 
 START_TEST(test_a_crashed_process_means_that_all_connections_end)
 {
+	unsigned epoch;
+
 	settle();
+	epoch = h[0]->epoch;
 	host_evidence(h[0], EVIDENCE_CRASHED);
 	ck_assert_ptr_null(cluster_primary(cluster));
 	ck_assert(!host_takes_reads(h[0]));
 	/* Who has one keeps it until that one ends. */
-	ck_assert(host_keeps_leases(h[0], h[0]->epoch));
+	ck_assert(host_keeps_leases(h[0], epoch));
 	pass(MSEC);
 	primary(h[0], 1, 1000);
 	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
+	ck_assert(host_keeps_leases(h[0], epoch));
 	host_evidence(h[1], EVIDENCE_CRASHED);
 	ck_assert(!host_takes_reads(h[1]));
 	ck_assert_ptr_eq(cluster_primary(cluster), h[0]);
