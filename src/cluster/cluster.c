@@ -370,18 +370,19 @@ static struct host *choose(struct cluster *cluster, const struct read_need *need
 
 	list_for_each(&cluster->hosts, node, after) {
 		struct host *host = host_of(node);
-		unsigned weight = host->weight > 0 ? host->weight : 1;
-		struct choice choice = {
-			.host = host,
-			.near = need->zone != NULL && strcmp(host->zone, need->zone) == 0,
-			.load = (double)(host->leased + 1) / weight,
-			.distance = (at++ + count - cluster->turn % count) % count,
-		};
+		unsigned place = at++;
+		struct choice choice;
 
 		if ((host == cluster->primary && !primary_too) || !fits(host, need, preferred))
 			continue;
 		if (host == preferred)
 			return host;
+		choice = (struct choice){
+			.host = host,
+			.near = need->zone != NULL && strcmp(host->zone, need->zone) == 0,
+			.load = (double)(host->leased + 1) / (host->weight > 0 ? host->weight : 1),
+			.distance = (place + count - cluster->turn % count) % count,
+		};
 		if (is_better(&choice, &best))
 			best = choice;
 	}

@@ -598,6 +598,8 @@ static bool may_begin(struct client *client, struct server *server)
 			return true;
 		}
 		at += message.len;
+		if (decided && message.type == MSG_DATA_ROW)
+			continue;
 		entry = answered_by(&server->pending, message.type, &i);
 		if (message.type == MSG_ERROR_RESPONSE) {
 			client->replaying = is_mended(client, server, entry, &message);
