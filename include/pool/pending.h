@@ -52,6 +52,8 @@ struct pending {
 	uint32_t dropped; /* entries whose replies are nobody's but ours */
 	uint32_t ours;	  /* entries of both kinds */
 	uint32_t runs;	  /* of the client's, those that run something */
+	bool open;	  /* the newest entry ends no batch: the server waits for a Sync */
+	bool flushed;	  /* and was told to send what it has by then */
 };
 
 #define PENDING_MAX 65536

@@ -53,6 +53,9 @@ void pending_push(struct pending *pending, enum pending_kind kind, enum pending_
 	if (pending->count == pending->capacity)
 		grow(pending);
 	entry = &pending->ring[slot(pending, pending->count++)];
+	if (kind != PENDING_COPY_END)
+		pending->open = !pending_is_sync(kind);
+	pending->flushed = false;
 	entry->kind = (uint8_t)kind;
 	entry->action = (uint8_t)action;
 	entry->mark = mark;

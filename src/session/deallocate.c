@@ -123,6 +123,8 @@ enum step deallocate_answer(struct client *client, uint32_t len, bool *answered)
 	entry = find_dropped(client, sql, len - MESSAGE_HEADER - 1);
 	if (entry == NULL)
 		return STEP_NEXT;
+	if (client->in_batch || client_server(client)->pending.open)
+		return lend_name(client, entry->text); /* PostgreSQL has a batch to end */
 	if (prepare_settle(client) != STEP_NEXT)
 		return STEP_WAIT;
 	if (client_server(client)->transaction == 'E')

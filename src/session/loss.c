@@ -241,7 +241,7 @@ void loss_server_lost(struct holder *holder, struct server *server, const char *
 static bool is_between_requests(const struct client *client, const struct server *server,
 				const struct owed *owed)
 {
-	return !owed->anything && client->pass == 0 && server->pass == 0 &&
+	return !owed->anything && !server->pending.open && client->pass == 0 && server->pass == 0 &&
 	       server->copy == COPY_NONE;
 }
 

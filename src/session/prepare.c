@@ -29,12 +29,13 @@ static enum step settle_with(struct client *client, bool flush)
 		server->doubt = client->settles = false;
 		return STEP_NEXT;
 	}
-	if (flush && !client->settles) {
+	if (flush && !server->pending.flushed) {
 		writer_init(&writer, packet, sizeof(packet));
 		compose_flush(&writer);
 		stream_send(&server->stream, packet, (uint32_t)writer.len);
 		if (pending_owes_client(&server->pending))
 			request_forget_kept(client); /* replies must not be withheld */
+		server->pending.flushed = true;
 	}
 	client->settles = true;
 	return STEP_WAIT;
@@ -42,7 +43,7 @@ static enum step settle_with(struct client *client, bool flush)
 
 enum step prepare_settle(struct client *client)
 {
-	return settle_with(client, client->in_batch);
+	return settle_with(client, client->in_batch || client_server(client)->pending.open);
 }
 
 enum step prepare_settle_now(struct client *client)

@@ -373,7 +373,7 @@ static enum relay take_stray_ready(struct run *run, char transaction)
 	server->transaction = transaction;
 	server->skips = server->ended = false;
 	if (pending_is_empty(&server->pending))
-		client->in_batch = false;
+		client->in_batch = server->pending.open = false;
 	note_block(client, transaction);
 	return RELAY_FORWARD;
 }

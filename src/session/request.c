@@ -34,8 +34,8 @@ bool request_holds_server(const struct client *client)
 	const struct server *server = client_server(client);
 
 	return server->transaction != 'I' || !pending_is_empty(&server->pending) ||
-	       client->in_batch || client->pass != 0 || client->skip_to_sync ||
-	       server->copy != COPY_NONE || server->pass != 0;
+	       client->in_batch || server->pending.open || client->pass != 0 ||
+	       client->skip_to_sync || server->copy != COPY_NONE || server->pass != 0;
 }
 
 static bool keeps_session(const struct client *client)

@@ -331,8 +331,9 @@ static void ask(struct client *client, struct server *server)
 
 static bool is_quiet(const struct client *client, const struct server *server)
 {
-	return pending_is_empty(&server->pending) && !client->in_batch && client->pass == 0 &&
-	       !client->skip_to_sync && server->copy == COPY_NONE && server->pass == 0;
+	return pending_is_empty(&server->pending) && !client->in_batch && !server->pending.open &&
+	       client->pass == 0 && !client->skip_to_sync && server->copy == COPY_NONE &&
+	       server->pass == 0;
 }
 
 /* One alone: with others behind it, those need what is renewed. */

@@ -467,6 +467,78 @@ START_TEST(test_request_that_waits_for_columns_outlives_its_server)
 }
 END_TEST
 
+/* A client of a plain entry with one server that has prepared a statement on one that is gone. */
+static void begin_elsewhere(const char *prepared, const char *answers)
+{
+	play_begin(.plain = "pool_size=1");
+	client = client_in("plain");
+	says(client, prepared);
+	says(server_on(PRIMARY), answers);
+	heard(client);
+	heard(server_on(PRIMARY));
+	breaks(server_on(PRIMARY));
+}
+
+START_TEST(test_server_that_was_asked_for_columns_is_nobody_elses_before_it_is_used)
+{
+	struct link *other;
+
+	begin_elsewhere("P{s1|select a} D{S|s1} S", "1 t T{a} Z{I}");
+	other = client_in("plain");
+	says(client, "B{|s1} E S");
+	server = server_asked();
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	says(other, "Q{select 2}");
+	says(server, "1 t T{a}");
+	hears(server, "B{|PGWEIR_1} E S"); /* a transaction has begun there */
+	says(server, "2 D{1} C{SELECT 1} Z{I}");
+	hears(client, "2 D{1} C{SELECT 1} Z{I}");
+	hears(server, "Q{select 2}");
+}
+END_TEST
+
+START_TEST(test_columns_are_asked_for_at_once_also_by_who_waited_for_something_else)
+{
+	begin_elsewhere("P{s1|select a} D{S|s1} S", "1 t T{a} Z{I}");
+	says(client, "P{x|selekt} C{S|s1} S P{|select 3} B{||} E S B{|s1} E");
+	server = server_asked();
+	hears(server, "P{PGWEIR_2|selekt} S P{|select 3} B{||} E S");
+	says(server, "E{42601} Z{I}");
+	says(client, "S");
+	hears(server, "P{PGWEIR_1|select a} D{S|PGWEIR_1} H");
+	says(server, "1 2 D{3} C{SELECT 1} Z{I} 1 t T{a}");
+	hears(server, "B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_deallocate_that_waits_for_its_name_asks_for_what_it_waits_for)
+{
+	begin_elsewhere("P{d|deallocate b} S", "1 Z{I}");
+	says(client, "P{b|select b} S B{|d} E S");
+	server = server_asked();
+	hears(server, "P{PGWEIR_2|select b} S P{PGWEIR_1|deallocate b} H");
+	says(server, "1 Z{I} 1");
+	hears(client, "1 Z{I}");
+	hears(server, "C{S|b} P{b|} B{|PGWEIR_1} E S");
+}
+END_TEST
+
+START_TEST(test_deallocate_behind_a_flush_ends_the_batch_on_its_server)
+{
+	begin_prepared(false);
+	says(client, "P{|insert} B{||} E H");
+	says(server, "1 2 C{INSERT 0 1}");
+	hears(client, "1 2 C{INSERT 0 1}");
+	heard(server);
+	says(client, "Q{deallocate s1}");
+	hears(server, "C{S|s1} P{s1|} Q{deallocate s1}");
+	says(server, "3 1 C{DEALLOCATE} Z{I}");
+	hears(client, "C{DEALLOCATE} Z{I}");
+	says(client, "B{|s1} E S");
+	hears(server, "B{|s1} E S"); /* it is not the client's any more */
+}
+END_TEST
+
 START_TEST(test_what_depends_on_owed_replies_waits_for_them)
 {
 	begin_prepared(false);
@@ -673,6 +745,12 @@ int main(void)
 	tcase_add_test(plays, test_server_new_to_a_statement_is_asked_for_its_columns_first);
 	tcase_add_test(plays, test_other_columns_are_an_error_before_anything_runs);
 	tcase_add_test(plays, test_request_that_waits_for_columns_outlives_its_server);
+	tcase_add_test(plays,
+		       test_server_that_was_asked_for_columns_is_nobody_elses_before_it_is_used);
+	tcase_add_test(plays,
+		       test_columns_are_asked_for_at_once_also_by_who_waited_for_something_else);
+	tcase_add_test(plays, test_deallocate_that_waits_for_its_name_asks_for_what_it_waits_for);
+	tcase_add_test(plays, test_deallocate_behind_a_flush_ends_the_batch_on_its_server);
 	tcase_add_test(plays, test_what_depends_on_owed_replies_waits_for_them);
 	tcase_add_test(plays,
 		       test_statement_used_behind_deallocate_all_in_a_batch_is_prepared_again);
