@@ -150,6 +150,12 @@ void signals_done(struct program *program)
 {
 	int i;
 
-	for (i = 0; i < SIGNALS_COUNT; i++)
+	/* Without its watcher each would end the process at once, with what it has still to do. */
+	mask_ours(SIG_BLOCK);
+	for (i = 0; i < SIGNALS_COUNT; i++) {
 		ev_signal_stop(program->loop.ev, &program->signals.watchers[i]);
+		if (table[i].number != SIGQUIT)
+			signal(table[i].number, SIG_IGN);
+	}
+	mask_ours(SIG_UNBLOCK);
 }

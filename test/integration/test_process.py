@@ -596,6 +596,16 @@ def test_an_idle_process_ends_at_once(pgweir, number):
     assert "process ended" in weir.log()
 
 
+def test_signals_at_the_very_end_do_not_cut_it_short(pgweir):
+    for _ in range(5):
+        weir = pgweir(config=INI)
+        weir.process.send_signal(signal.SIGTERM)
+        while weir.process.poll() is None:
+            weir.process.send_signal(signal.SIGHUP)
+        assert weir.process.returncode == 0
+        assert "process ended" in weir.log()
+
+
 def test_term_waits_for_clients_and_a_second_one_does_not(pgweir, single):
     weir = pgweir(host=single)
     with weir.connect() as client:
