@@ -140,6 +140,12 @@ struct server *server_connect(struct pool_host *at);
 struct server *server_connect_for(struct pool_host *at, struct holder *holder);
 
 /*
+ * So many Syncs of copy-in mode and some more: their sum.  More than can be counted spoil the
+ * server, since it may answer more of them than are known.
+ */
+uint16_t server_add_syncs(struct server *server, uint32_t known, uint32_t more);
+
+/*
  * How long it may take to connect and log in, or a cancel request to be through, counted from its
  * beginning; again when the settings have changed.
  */

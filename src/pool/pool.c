@@ -620,7 +620,7 @@ static const char *why_to_close(struct server *server)
 	if (server->close_needed)
 		return "database configuration changed";
 	if (server->spoilt)
-		return "a query in a batch has spoilt it";
+		return "what its client sent has spoilt it";
 	if (server->at->removed)
 		return "host removed from the configuration";
 	if (!host_keeps_leases(server->at->host, server->epoch))

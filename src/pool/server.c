@@ -551,6 +551,14 @@ static void remove_unborn(struct server *server)
 	slab_free(&slab, server);
 }
 
+uint16_t server_add_syncs(struct server *server, uint32_t known, uint32_t more)
+{
+	if (known + more <= UINT16_MAX)
+		return (uint16_t)(known + more);
+	server->spoilt = true;
+	return UINT16_MAX;
+}
+
 void server_set_deadline(struct server *server)
 {
 	struct pool *pool = server->pool;

@@ -178,7 +178,7 @@ static enum step forward_sync(struct client *client, uint32_t len)
 		pending_push(&server->pending, PENDING_SYNC, PENDING_FORWARD, MARK_NONE, NULL);
 		client->in_batch = false;
 	} else {
-		server->ignored++;
+		server->ignored = server_add_syncs(server, server->ignored, 1);
 	}
 	return forward_whole(client, len);
 }

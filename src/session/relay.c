@@ -393,7 +393,8 @@ static enum relay take_ready(struct run *run, const struct message *message)
 		return RELAY_DONE;
 	}
 	entry = pending_pop(&server->pending);
-	server->strays = (server->ended ? 0 : server->strays) + server->ignored;
+	server->strays =
+		server_add_syncs(server, server->ended ? 0 : server->strays, server->ignored);
 	server->ignored = 0;
 	server->ended = false;
 	server->transaction = transaction;
@@ -429,7 +430,7 @@ static enum relay take_copy_in(struct run *run)
 	server->sent_seen = server->stream.sent;
 	if (!pending_is_empty(&server->pending) && !pending_enter_copy(&server->pending, &ignored))
 		server->copy = COPY_NONE;
-	server->ignored = (uint16_t)(server->ignored + ignored);
+	server->ignored = server_add_syncs(server, server->ignored, ignored);
 	if (server->pending.syncs == 0)
 		run->client->in_batch = true;
 	/* What waited for the command's end belongs into the copy mode, if only to break it. */

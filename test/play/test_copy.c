@@ -629,6 +629,30 @@ START_TEST(test_pipeline_behind_a_sync_in_copy_in_that_failed)
 }
 END_TEST
 
+/*
+ * More Syncs than can be counted, all of them in copy-in mode, or some before it (2, 3): how many
+ * answers of the failed COPY are to come nobody knows, so nobody else gets its server.
+ */
+START_TEST(test_syncs_in_copy_in_beyond_all_counting)
+{
+	play_begin(.database = "pool_size=1", .plain = "pool_size=1");
+	client = client_in(bases[_i % 2]);
+	says(client, "Q{begin; select 1}");
+	server = server_on(PRIMARY);
+	heard(server);
+	says(server, "C{BEGIN} T D{1} C{SELECT 1} Z{T}");
+	says(client, _i < 2 ? "Q{copy t from stdin}" : "Q{copy t from stdin} S*40000");
+	says(server, "G");
+	says(client, _i < 2 ? "S*65536" : "S*25536");
+	says(server, "E{P0001} Z{E}");
+	says(client, "Q{rollback}");
+	says(server, "C{ROLLBACK} Z{I}");
+	heard(server);
+	heard(client);
+	ck_assert(!link_is_open(server));
+}
+END_TEST
+
 /* A session that has read from a replica moves to the primary with its COPY, once. */
 START_TEST(test_copy_in_a_session_of_a_split_database)
 {
@@ -698,5 +722,6 @@ int main(void)
 	tcase_add_loop_test(plays, test_copy_in_a_session_of_a_split_database, 0, 2);
 	tcase_add_loop_test(plays, test_sync_before_copy_in_that_fails_at_once, 0, 4);
 	tcase_add_loop_test(plays, test_pipeline_behind_a_sync_in_copy_in_that_failed, 0, 4);
+	tcase_add_loop_test(plays, test_syncs_in_copy_in_beyond_all_counting, 0, 4);
 	return play_main();
 }
