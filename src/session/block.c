@@ -245,6 +245,12 @@ static bool is_untold_commit(const struct client *client, const struct verdict *
 	return client->loss_untold && only_ends(verdict) && (verdict->flags & VERDICT_COMMIT) != 0;
 }
 
+static void refuse_lost_call(struct client *client, const struct request *request)
+{
+	refuse(client);
+	finish(client, request, NULL);
+}
+
 static void answer_lost_query(struct client *client, const struct request *request)
 {
 	bool untold = is_untold_commit(client, &request->verdict);
@@ -335,6 +341,13 @@ static bool answer_lost_message(struct client *client, const struct message *mes
 	}
 }
 
+/* Query and FunctionCall end a batch, and each is a request of its own. */
+static bool is_own_request(uint8_t type)
+{
+	return type == MSG_QUERY || type == MSG_FUNCTION_CALL;
+}
+
+/* Up to its Sync, its Flush, or a request that begins without either. */
 static void answer_lost_batch(struct client *client)
 {
 	uint64_t ends = client->unnamed != NULL ? ending_of(statement_verdict(client->unnamed)) : 0;
@@ -344,7 +357,8 @@ static void answer_lost_batch(struct client *client)
 		bool done;
 
 		if (message_find(stream_data(&client->stream), stream_available(&client->stream),
-				 MESSAGE_MAX, &message) != PEEK_OK)
+				 MESSAGE_MAX, &message) != PEEK_OK ||
+		    is_own_request(message.type))
 			return;
 		if (message.type == MSG_SYNC) {
 			stream_skip(&client->stream, message.len);
@@ -369,10 +383,10 @@ static void answer_lost_batch(struct client *client)
 }
 
 /* Too large to be looked at: it cannot be the end of the block. */
-static void refuse_large(struct client *client, const struct request *request)
+static void refuse_large(struct client *client)
 {
 	refuse(client);
-	if (!request->simple) {
+	if (!is_own_request(stream_data(&client->stream)[0])) {
 		client->skip_to_sync = true;
 		return;
 	}
@@ -410,9 +424,11 @@ void block_answer(struct client *client, const struct request *request)
 	else if (client->block == BLOCK_NONE)
 		defer(client, request);
 	else if (request->len == 0)
-		refuse_large(client, request);
+		refuse_large(client);
 	else if (request->simple)
 		answer_lost_query(client, request);
+	else if (stream_data(&client->stream)[0] == MSG_FUNCTION_CALL)
+		refuse_lost_call(client, request);
 	else
 		answer_lost_batch(client);
 	if (client->state != CLIENT_CLOSED)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Servers that are lost, at all moments: what is sent anew, and what clients are told. */
+#include "base/bytes.h"
 #include "play.h"
 
 static struct link *client, *server;
@@ -121,6 +122,54 @@ START_TEST(test_lost_block_ends_by_the_extended_protocol)
 	leaves(server);
 	says(client, "P{|rollback} B{|} D{P|} E S");
 	hears(client, "1 2 n C{ROLLBACK} Z{I}");
+}
+END_TEST
+
+START_TEST(test_function_call_in_a_lost_block_is_refused_like_a_query)
+{
+	begin_block();
+	leaves(server);
+	says(client, "F{1299} F{1299} Q{rollback}");
+	hears(client, "E{08006} Z{E} E{25P02} Z{E} C{ROLLBACK} Z{I}");
+}
+END_TEST
+
+START_TEST(test_large_function_call_in_a_lost_block_is_refused_like_a_query)
+{
+	char call[9 + 40000] = "F";
+
+	be32_put((uint8_t *)call + 1, sizeof(call) - 1);
+	begin_block();
+	leaves(server);
+	says_bytes(client, call, sizeof(call));
+	says(client, "Q{rollback}");
+	hears(client, "E{08006} Z{E} C{ROLLBACK} Z{I}");
+}
+END_TEST
+
+/* Which ends the batch: 0: one that has ended the block, 2: one that has not. */
+START_TEST(test_query_behind_messages_without_a_sync_in_a_lost_block)
+{
+	static const char *const calls[] = { "Q{insert into t values (3)}", "F{1299}" };
+	bool ends = _i < 2;
+
+	begin_block();
+	leaves(server);
+	says(client, "Q{select 1}");
+	hears(client, "E{08006} Z{E}");
+	queues(client, ends ? "P{|rollback} B{|} E" : "P{|rollback} B{|}");
+	says(client, calls[_i % 2]);
+	if (!ends) {
+		hears(client, "1 2 E{25P02} Z{E}");
+		says(client, "Q{rollback}");
+		hears(client, "C{ROLLBACK} Z{I}");
+		return;
+	}
+	all_fresh();
+	hears(client, "1 2 C{ROLLBACK}");
+	hears(server_on(PRIMARY), calls[_i % 2]);
+	says(server_on(PRIMARY), _i == 0 ? "C{INSERT 0 1} Z{I}" : "V Z{I}");
+	hears(client, _i == 0 ? "C{INSERT 0 1} Z{I}" : "V Z{I}");
 }
 END_TEST
 
@@ -622,6 +671,9 @@ int main(void)
 	tcase_add_test(plays, test_server_is_lost_in_a_pipeline_of_a_block);
 	tcase_add_test(plays, test_server_is_lost_in_an_open_batch_of_a_block);
 	tcase_add_test(plays, test_lost_block_ends_by_the_extended_protocol);
+	tcase_add_test(plays, test_function_call_in_a_lost_block_is_refused_like_a_query);
+	tcase_add_test(plays, test_large_function_call_in_a_lost_block_is_refused_like_a_query);
+	tcase_add_loop_test(plays, test_query_behind_messages_without_a_sync_in_a_lost_block, 0, 4);
 	tcase_add_test(plays, test_lost_block_ends_by_a_statement_with_a_name);
 	tcase_add_test(plays, test_lost_block_takes_no_other_statement_with_a_name);
 	tcase_add_test(plays, test_an_error_behind_begin_in_one_batch_is_told);
