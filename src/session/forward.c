@@ -83,6 +83,8 @@ void forward_made_up(struct client *client, struct server *server)
 {
 	struct pending_entry *head;
 
+	if (server->pass != 0)
+		return; /* it is not to stand inside of a message */
 	while ((head = pending_head(&server->pending)) != NULL && head->action == PENDING_MAKE_UP) {
 		struct pending_entry entry = pending_pop(&server->pending);
 

@@ -17,6 +17,7 @@
 #include "session/client.h"
 #include "session/forward.h"
 #include "session/measure.h"
+#include "session/prepare.h"
 #include "session/route.h"
 #include "session/scan.h"
 #include "session/state.h"
@@ -417,12 +418,23 @@ static enum step take(struct client *client)
 
 static bool takes_input(const struct client *client)
 {
-	const struct server *server = client_server(client);
-
 	return (client->state == CLIENT_IDLE || client->state == CLIENT_ACTIVE) &&
 	       !client->replaying && stream_available(&client->stream) != 0 &&
-	       !stream_is_full(&client->stream) &&
-	       (server == NULL || !pending_is_full(&server->pending)) && !state_is_fitting(client);
+	       !stream_is_full(&client->stream) && !state_is_fitting(client);
+}
+
+/*
+ * Whether one more reply may be owed.  If not, what is made up is given, and the rest is asked for:
+ * the Sync that would bring it may be behind what is not read.
+ */
+static bool has_room(struct client *client)
+{
+	struct server *server = client_server(client);
+
+	if (server == NULL || !pending_is_full(&server->pending) || client->pass != 0)
+		return true;
+	prepare_settle(client);
+	return !pending_is_full(&server->pending);
 }
 
 /* What was taken last may be owed nothing, like the rest of a COPY that failed. */
@@ -435,7 +447,7 @@ static void rest(struct client *client)
 
 void request_run(struct client *client)
 {
-	while (takes_input(client)) {
+	while (takes_input(client) && has_room(client)) {
 		enum step step = take(client);
 
 		if (step == STEP_GONE)

@@ -2,6 +2,7 @@
 /* Prepared statements: names of clients, statements of servers. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "play.h"
 
 START_TEST(test_parse_known_to_the_server_is_made_up_in_order)
@@ -43,6 +44,81 @@ START_TEST(test_made_up_reply_comes_before_a_row_that_is_not_whole)
 	hears(client, "2 3 +69995");
 	says_rest(server);
 	hears(client, "D{#100000} C{SELECT 1} Z{I}");
+}
+END_TEST
+
+START_TEST(test_made_up_reply_comes_behind_a_description_that_is_not_whole)
+{
+	struct link *client, *server;
+	uint8_t columns[5 + 100000] = "T";
+
+	be32_put(columns + 1, sizeof(columns) - 1);
+	play_begin();
+	client = client_in("plain");
+	says(client, "D{S|a} C{S|a} S");
+	server = server_asked();
+	hears(server, "D{S|a} S");
+	says(server, "t");
+	says_bytes(server, columns, 70000);
+	hears(client, "t +70000");
+	says_bytes(server, columns + 70000, sizeof(columns) - 70000);
+	says(server, "Z{I}");
+	hears(client, "T 3 Z{I}");
+}
+END_TEST
+
+/* More than a server may owe, and the Sync that would bring it is behind. */
+START_TEST(test_endless_batch_of_which_all_is_made_up)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in(_i == 0 ? "app" : "plain");
+	says(client, "C{S|a}*150000 S");
+	server = server_asked();
+	hears(server, "S");
+	says(server, "Z{I}");
+	hears(client, "3*150000 Z{I}");
+}
+END_TEST
+
+START_TEST(test_endless_batch_is_asked_for_what_it_owes)
+{
+	struct link *client, *server;
+
+	play_begin();
+	client = client_in(_i == 0 ? "app" : "plain");
+	says(client, "P{|select 1} C{S|a}*70000 S");
+	server = server_asked();
+	hears(server, "P{|select 1} H");
+	says(server, "1");
+	hears(server, "S");
+	says(server, "Z{I}");
+	hears(client, "1 3*70000 Z{I}");
+}
+END_TEST
+
+START_TEST(test_last_message_of_all_that_may_be_owed_reaches_the_server_whole)
+{
+	struct link *client, *server;
+	uint8_t execute[5 + 100000] = "E";
+
+	be32_put(execute + 1, sizeof(execute) - 1);
+	memset(execute + 5, 'x', 100000 - 5); /* the portal's name */
+	play_begin();
+	client = client_in("plain");
+	says(client, "P{|select 1}*65535");
+	server = server_asked();
+	heard(server);
+	says_bytes(client, execute, 70000);
+	says_bytes(client, execute + 70000, sizeof(execute) - 70000);
+	says(client, "S");
+	ck_assert_uint_eq(link_unheard(server), sizeof(execute) + 5); /* and a Flush */
+	heard(server);
+	says(server, "1*65535 C{SELECT 0}");
+	hears(server, "S");
+	says(server, "Z{I}");
+	hears(client, "1*65535 C{SELECT 0} Z{I}");
 }
 END_TEST
 
@@ -723,6 +799,10 @@ int main(void)
 	tcase_add_test(plays, test_deallocate_with_a_name_has_a_statement_to_drop);
 	tcase_add_test(plays, test_deallocate_with_a_name_that_was_not_run_takes_nothing);
 	tcase_add_test(plays, test_made_up_reply_comes_before_a_row_that_is_not_whole);
+	tcase_add_test(plays, test_made_up_reply_comes_behind_a_description_that_is_not_whole);
+	tcase_add_loop_test(plays, test_endless_batch_of_which_all_is_made_up, 0, 2);
+	tcase_add_loop_test(plays, test_endless_batch_is_asked_for_what_it_owes, 0, 2);
+	tcase_add_test(plays, test_last_message_of_all_that_may_be_owed_reaches_the_server_whole);
 	tcase_add_test(plays, test_batch_of_which_all_is_made_up_is_answered_in_order);
 	tcase_add_test(plays, test_flush_brings_what_is_made_up);
 	tcase_add_test(plays, test_bind_on_another_server_prepares_there);
