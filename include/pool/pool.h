@@ -222,7 +222,10 @@ unsigned pool_sized_servers(const struct pool_host *at);
 /* Those of a host that connect or log in. */
 unsigned pool_host_unready(const struct pool_host *at);
 
-/* Those that will be idle soon without anybody's doing: also those at their chores. */
+/*
+ * Those that will be idle soon without anybody's doing: also those at their chores, but not what
+ * is made for one holder.
+ */
 unsigned pool_host_coming(const struct pool_host *at);
 
 /* Brings hosts and settings up to date after a reload or a change in the cluster. */

@@ -165,7 +165,7 @@ static void keep_minimum(struct pool *pool)
 		if (pool_host_servers(at) < (unsigned)pool->settings.min_pool_size &&
 		    choice_host_is_useful(at) && at->wanted == 0)
 			at->wanted = (unsigned)pool->settings.min_pool_size -
-				     pool_host_servers(at) + pool_host_unready(at);
+				     pool_host_servers(at) + pool_host_coming(at);
 	}
 }
 

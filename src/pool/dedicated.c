@@ -74,6 +74,7 @@ void dedicated_ready(struct server *server)
 
 	server->intended = NULL;
 	connects_forget_failure(server->pool);
+	pool_wake(server->pool); /* others may connect now (CONNECTS_MAX) */
 	pool_attach(server, holder);
 	queue_leave(holder);
 	holder->calls->leased(holder, server);

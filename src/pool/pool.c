@@ -66,9 +66,19 @@ unsigned pool_sized_servers(const struct pool_host *at)
 	return database_is_split(at->pool->database) ? pool_host_servers(at) : at->pool->servers;
 }
 
+static unsigned count_for_all(const struct list *servers)
+{
+	unsigned count = 0;
+
+	list_for_each(servers, node, after)
+		count += list_entry(node, struct server, node)->intended == NULL;
+	return count;
+}
+
 unsigned pool_host_coming(const struct pool_host *at)
 {
-	return pool_host_unready(at) + at->servers[SERVER_CHORES].count;
+	return count_for_all(&at->servers[SERVER_CONNECTING]) +
+	       count_for_all(&at->servers[SERVER_LOGIN]) + at->servers[SERVER_CHORES].count;
 }
 
 /* ---- hosts ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "play.h"
+#include "pool/connects.h"
 
 #define INSERTED "C{INSERT 0 1} Z{I}"
 
@@ -599,6 +600,39 @@ START_TEST(test_login_that_is_refused_for_now_is_tried_again)
 }
 END_TEST
 
+/* A connection that is made for one holder is on its way for nobody else. */
+START_TEST(test_client_does_not_wait_for_a_connection_that_is_anothers)
+{
+	struct link *dedicated;
+
+	play_begin();
+	host_hangs(PRIMARY);
+	dedicated = client_new();
+	says(dedicated, "start{alice|plain|replication=true}");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	ck_assert_int_eq(servers_on(PRIMARY), 2);
+	host_accepts(PRIMARY);
+	ck_assert_ptr_nonnull(strstr(heard(dedicated), "K Z{I}"));
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
+START_TEST(test_client_is_served_when_those_before_it_have_connections_of_their_own)
+{
+	play_begin();
+	client_as("bob", "plain", ""); /* the host is known to be up: that is no news below */
+	host_hangs(PRIMARY);
+	for (int i = 0; i < CONNECTS_MAX; i++)
+		says(client_new(), "start{alice|plain|replication=true}");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	ck_assert_int_eq(servers_on(PRIMARY), CONNECTS_MAX + 1);
+	host_accepts(PRIMARY);
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
 START_TEST(test_users_do_not_share_servers)
 {
 	struct link *bob;
@@ -676,6 +710,9 @@ int main(void)
 	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
 	tcase_add_test(plays, test_login_that_every_host_refuses_is_told);
 	tcase_add_test(plays, test_login_that_is_refused_for_now_is_tried_again);
+	tcase_add_test(plays, test_client_does_not_wait_for_a_connection_that_is_anothers);
+	tcase_add_test(plays,
+		       test_client_is_served_when_those_before_it_have_connections_of_their_own);
 	tcase_add_test(plays, test_users_do_not_share_servers);
 	tcase_add_test(plays, test_pause_lets_requests_finish_and_holds_new_ones);
 	return play_main();
