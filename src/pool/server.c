@@ -282,11 +282,11 @@ static void take_tag(struct server *server, const struct message *message)
 	}
 }
 
-/* A connect_query that fails would fail again at once: as bad as no connection. */
+/* A connect_query, part of the login, would fail again at once: as bad as no connection. */
 static void take_own_error(struct server *server, const struct error_fields *fields)
 {
 	log_warn(server, "own query failed: %s (%s)", fields->message, fields->sqlstate);
-	if (server->leases != 0) {
+	if (server->login == NULL) {
 		server_close(server, "reset or check query failed");
 		return;
 	}

@@ -458,6 +458,24 @@ START_TEST(test_server_that_does_not_answer_its_check_is_replaced)
 }
 END_TEST
 
+/* It has greeted only: its check is not part of its login for that. */
+START_TEST(test_server_that_fails_its_check_before_its_first_use_is_replaced)
+{
+	play_begin(.global = "server_check_query = select f()");
+	client = client_in("plain");
+	server = server_on(PRIMARY);
+	pass(31 * SEC);
+	says(client, "Q{select 1}");
+	hears(server, "Q{select f()}");
+	says(server, "E{42883} Z{I}");
+	hears(server, "EOF");
+	hears(client, "");
+	hears(server_on(PRIMARY), "Q{select 1}");
+	says(server_on(PRIMARY), "T D{1} C{SELECT 1} Z{I}");
+	hears(client, "T D{1} C{SELECT 1} Z{I}");
+}
+END_TEST
+
 START_TEST(test_idle_servers_are_closed_after_a_while)
 {
 	play_begin();
@@ -699,6 +717,7 @@ int main(void)
 	tcase_add_test(plays, test_in_hot_standby_never_leaks);
 	tcase_add_test(plays, test_server_that_rested_for_long_is_checked);
 	tcase_add_test(plays, test_server_that_does_not_answer_its_check_is_replaced);
+	tcase_add_test(plays, test_server_that_fails_its_check_before_its_first_use_is_replaced);
 	tcase_add_test(plays, test_idle_servers_are_closed_after_a_while);
 	tcase_add_test(plays, test_refused_connection_is_tried_again);
 	tcase_add_test(plays, test_no_more_descriptors_only_delay);
