@@ -124,10 +124,11 @@ void cluster_unwatch(struct cluster_watcher *watcher);
 struct host *cluster_primary(struct cluster *cluster);
 
 /*
- * Unmonitored: the host whose turn it is after so many others.  Turns pass by connecting, not by
- * asking: who asks may ask again before there is a server.
+ * Unmonitored: the host whose turn it is after so many that connect before, and after so many
+ * hosts that are passed over.  Turns pass by connecting, not by asking: who asks may ask again
+ * before there is a server.
  */
-struct host *cluster_next_host(struct cluster *cluster, unsigned ahead);
+struct host *cluster_next_host(struct cluster *cluster, unsigned ahead, unsigned passed);
 void cluster_note_connect(const struct host *host);
 
 /* A sentence on why cluster_primary is NULL; "" if it is not. */

@@ -247,7 +247,7 @@ void cluster_decide(struct cluster *cluster)
 /* The next of a plain entry's hosts; those that nobody could connect to only if there is no other. */
 static struct host *next_plain(const struct cluster *cluster, unsigned ahead)
 {
-	unsigned turn = cluster->turn + (cluster->balance == BALANCE_ROUND_ROBIN ? ahead : 0);
+	unsigned turn = cluster->turn + ahead;
 	unsigned count = cluster->hosts.count, at = 0;
 	struct host *found = NULL, *poor = NULL;
 	unsigned found_at = 0;
@@ -272,9 +272,11 @@ static struct host *next_plain(const struct cluster *cluster, unsigned ahead)
 	return found != NULL ? found : poor;
 }
 
-struct host *cluster_next_host(struct cluster *cluster, unsigned ahead)
+struct host *cluster_next_host(struct cluster *cluster, unsigned ahead, unsigned passed)
 {
-	return cluster->hosts.count > 0 ? next_plain(cluster, ahead) : NULL;
+	if (cluster->balance == BALANCE_STICKY)
+		ahead = 0; /* all go to the same */
+	return cluster->hosts.count > 0 ? next_plain(cluster, ahead + passed) : NULL;
 }
 
 void cluster_note_connect(const struct host *host)
@@ -294,7 +296,7 @@ void cluster_note_connect(const struct host *host)
 struct host *cluster_primary(struct cluster *cluster)
 {
 	if (!cluster->monitored)
-		return cluster_next_host(cluster, 0);
+		return cluster_next_host(cluster, 0, 0);
 	if (cluster->primary == NULL || !host_takes_writes(cluster->primary))
 		return NULL;
 	return cluster->primary;

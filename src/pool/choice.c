@@ -137,10 +137,10 @@ struct pool_host *choice_in_turn(struct pool *pool)
 	struct pool_host *first = NULL;
 
 	for (unsigned i = 0; i < pool->hosts.count; i++) {
-		const struct host *host = cluster_next_host(pool->database->cluster, ahead + i);
+		const struct host *host = cluster_next_host(pool->database->cluster, ahead, i);
 		struct pool_host *at = host != NULL ? pool_host_of(pool, host) : NULL;
 
-		if (at != NULL && !is_out(at))
+		if (at != NULL && clock_now() >= at->retry_at)
 			return at;
 		if (first == NULL)
 			first = at;

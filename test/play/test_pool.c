@@ -605,6 +605,20 @@ START_TEST(test_login_that_every_host_refuses_is_told)
 }
 END_TEST
 
+/* Refusing a login is no failed connect, which alone moves the list on for all pools. */
+START_TEST(test_list_that_keeps_to_a_host_passes_over_it_when_it_refuses_a_login)
+{
+	play_begin(.more = "list = host=10.0.0.1,10.0.0.2 load_balance_hosts=disable");
+	host_rejects(PRIMARY, "F{28000|role does not exist}");
+	client = client_in("list");
+	ck_assert_int_eq(servers_on(REPLICA), 1);
+	host_accepts(PRIMARY);
+	client = client_as("bob", "list", "");
+	ck_assert_int_eq(servers_on(PRIMARY), 1);
+	ck_assert_int_eq(servers_on(REPLICA), 1);
+}
+END_TEST
+
 START_TEST(test_login_that_is_refused_for_now_is_tried_again)
 {
 	play_begin();
@@ -728,6 +742,8 @@ int main(void)
 	tcase_add_test(plays, test_login_that_is_refused_for_good_is_told);
 	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
 	tcase_add_test(plays, test_login_that_every_host_refuses_is_told);
+	tcase_add_test(plays,
+		       test_list_that_keeps_to_a_host_passes_over_it_when_it_refuses_a_login);
 	tcase_add_test(plays, test_login_that_is_refused_for_now_is_tried_again);
 	tcase_add_test(plays, test_client_does_not_wait_for_a_connection_that_is_anothers);
 	tcase_add_test(plays,

@@ -733,7 +733,7 @@ START_TEST(test_plain_hosts_take_turns_and_serve_all_needs)
 {
 	plain(BALANCE_ROUND_ROBIN);
 	for (int i = 0; i < 6; i++) {
-		ck_assert_ptr_eq(cluster_next_host(cluster, 2), h[(i + 2) % 3]);
+		ck_assert_ptr_eq(cluster_next_host(cluster, 2, 0), h[(i + 2) % 3]);
 		ck_assert_ptr_eq(cluster_primary(cluster), h[i % 3]); /* asking is for nothing */
 		ck_assert_ptr_eq(take_turn(), h[i % 3]);
 	}
@@ -809,7 +809,8 @@ START_TEST(test_sticky_host_is_kept_until_it_refuses)
 	plain(BALANCE_STICKY);
 	for (int i = 0; i < 4; i++)
 		ck_assert_ptr_eq(take_turn(), h[0]);
-	ck_assert_ptr_eq(cluster_next_host(cluster, 1), h[0]);
+	ck_assert_ptr_eq(cluster_next_host(cluster, 1, 0), h[0]);
+	ck_assert_ptr_eq(cluster_next_host(cluster, 1, 1), h[1]);
 	host_evidence(h[0], EVIDENCE_CONNECT_REFUSED);
 	for (int i = 0; i < 4; i++)
 		ck_assert_ptr_eq(take_turn(), h[1]);
