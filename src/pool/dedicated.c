@@ -43,11 +43,10 @@ static struct server *coming(const struct holder *holder)
 static struct pool_host *choose(const struct holder *holder)
 {
 	struct pool *pool = holder->pool;
-	struct cluster *cluster = pool->database->cluster;
 	struct choice choice;
 
-	if (!cluster->monitored)
-		return pool_host_of(pool, cluster_primary(cluster));
+	if (!pool->database->cluster->monitored)
+		return choice_in_turn(pool);
 	choice_begin(&choice, pool, &holder->need);
 	return choice_next(&choice);
 }

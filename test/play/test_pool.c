@@ -605,6 +605,21 @@ START_TEST(test_login_that_every_host_refuses_is_told)
 }
 END_TEST
 
+START_TEST(test_own_connection_passes_over_the_host_of_a_list_that_refused_a_login)
+{
+	struct link *dedicated;
+
+	play_begin(.more = "list = host=10.0.0.1,10.0.0.2");
+	host_rejects(PRIMARY, "F{28000|role does not exist}");
+	client = client_in("list");
+	ck_assert_int_eq(servers_on(REPLICA), 1);
+	dedicated = client_new();
+	says(dedicated, "start{alice|list|replication=true}");
+	ck_assert_ptr_nonnull(strstr(heard(dedicated), "K Z{I}"));
+	ck_assert_int_eq(servers_on(REPLICA), 2);
+}
+END_TEST
+
 /* Refusing a login is no failed connect, which alone moves the list on for all pools. */
 START_TEST(test_list_that_keeps_to_a_host_passes_over_it_when_it_refuses_a_login)
 {
@@ -742,6 +757,8 @@ int main(void)
 	tcase_add_test(plays, test_login_that_is_refused_for_good_is_told);
 	tcase_add_test(plays, test_login_that_only_a_replica_refuses_is_the_primarys);
 	tcase_add_test(plays, test_login_that_every_host_refuses_is_told);
+	tcase_add_test(plays,
+		       test_own_connection_passes_over_the_host_of_a_list_that_refused_a_login);
 	tcase_add_test(plays,
 		       test_list_that_keeps_to_a_host_passes_over_it_when_it_refuses_a_login);
 	tcase_add_test(plays, test_login_that_is_refused_for_now_is_tried_again);
