@@ -131,6 +131,9 @@ struct host *cluster_primary(struct cluster *cluster);
 struct host *cluster_next_host(struct cluster *cluster, unsigned ahead, unsigned passed);
 void cluster_note_connect(const struct host *host);
 
+/* Unmonitored: something else is asked for, so that hosts which were not that may do now. */
+void cluster_forget_unfit(struct cluster *cluster);
+
 /* A sentence on why cluster_primary is NULL; "" if it is not. */
 const char *cluster_why_no_primary(struct cluster *cluster);
 

@@ -665,6 +665,13 @@ static void note_plain(struct host *host, enum evidence evidence)
 	}
 }
 
+void cluster_forget_unfit(struct cluster *cluster)
+{
+	list_for_each(&cluster->hosts, node, after)
+		if (host_of(node)->cause == CAUSE_UNFIT)
+			host_set_health(host_of(node), HEALTH_UNKNOWN, CAUSE_NONE, NULL);
+}
+
 void host_evidence(struct host *host, enum evidence evidence)
 {
 	if (host->admin == ADMIN_REMOVED)

@@ -150,7 +150,7 @@ static void log_health(struct host *host, enum health health, enum health_cause 
 
 	if (health == HEALTH_UP && host->health == HEALTH_UNKNOWN)
 		log_debug(host, "%s -> %s", before, after);
-	else if (health == HEALTH_UP)
+	else if (health == HEALTH_UP || health == HEALTH_UNKNOWN)
 		log_info(host, "%s -> %s", before, after);
 	else if (cause == CAUSE_LOGIN || cause == CAUSE_QUERY)
 		log_warn(host, "%s -> %s: %s: %s", before, after, health_cause_text(cause),

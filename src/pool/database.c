@@ -544,7 +544,31 @@ static void remove_database(struct database *database)
 	drop_removed(database);
 }
 
-/* Servers of what changed in a way that matters to them are closed when they are free. */
+static bool asks_for_other_hosts(const struct config_difference *difference)
+{
+	const struct config_database *before = difference->before, *after = difference->after;
+
+	return before->role != after->role;
+}
+
+/*
+ * What failed with the entry as it was may do with what it is now.  Servers are closed when they
+ * are free if what changed matters to them.
+ */
+static void follow_entry(struct database *database, const struct config_difference *difference)
+{
+	if (owns_cluster(database) && asks_for_other_hosts(difference))
+		cluster_forget_unfit(database->cluster);
+	list_for_each(&database->pools, node, after) {
+		struct pool *pool = list_entry(node, struct pool, node);
+
+		connects_forget_failure(pool);
+		pool_retry(pool);
+		if (difference->applies == RECONNECT)
+			pool_reconnect(pool, "database configuration changed");
+	}
+}
+
 static void on_difference(void *arg, const struct config_difference *difference)
 {
 	struct pooler *pooler = arg;
@@ -553,17 +577,13 @@ static void on_difference(void *arg, const struct config_difference *difference)
 
 	config_difference_format(difference, line, sizeof(line));
 	log_info(process, "%s", line);
-	if (difference->kind != CONFIG_DATABASE || difference->change != CONFIG_CHANGED ||
-	    difference->applies != RECONNECT)
+	if (difference->kind != CONFIG_DATABASE || difference->change != CONFIG_CHANGED)
 		return;
 	list_for_each(&pooler->databases, node, after) {
 		database = list_entry(node, struct database, node);
-		if (strcmp(database->name, difference->name) != 0 &&
-		    !(database->automatic && strcmp(difference->name, "*") == 0))
-			continue;
-		list_for_each(&database->pools, pool_node, after_pool)
-			pool_reconnect(list_entry(pool_node, struct pool, node),
-				       "database configuration changed");
+		if (strcmp(database->name, difference->name) == 0 ||
+		    (database->automatic && strcmp(difference->name, "*") == 0))
+			follow_entry(database, difference);
 	}
 }
 

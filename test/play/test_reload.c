@@ -266,6 +266,45 @@ START_TEST(test_server_that_runs_its_connect_query_greets_nobody_any_more)
 }
 END_TEST
 
+/* A changed entry is tried anew, rather than after server_login_retry. */
+static const char *const mended[] = { "dbname=other", "connect_query='select 1'",
+				      "client_encoding=UTF8" };
+
+START_TEST(test_entry_that_a_reload_mends_lets_in_at_once)
+{
+	play_begin(.global = "");
+	host_rejects(PRIMARY, "F{3D000|database does not exist}");
+	client = client_new();
+	says(client, "start{alice|plain}");
+	hears(client, "F{3D000} EOF");
+	host_accepts(PRIMARY);
+	pass(SEC);
+	client = client_new();
+	says(client, "start{alice|plain}");
+	hears(client, "F{3D000} EOF");
+	play_reload(.plain = mended[_i]);
+	client = client_new();
+	says(client, "start{alice|plain}");
+	if (_i == 1)
+		says(server_on(PRIMARY), ANSWER);
+	ck_assert_ptr_nonnull(strstr(heard(client), "K Z{I}"));
+}
+END_TEST
+
+/* The replica was passed over as unfit; now it is what is asked for, and has its turn. */
+START_TEST(test_hosts_that_did_not_fit_are_asked_again_when_something_else_is_asked_for)
+{
+	play_begin(.more = "list = host=10.0.0.2,10.0.0.1 target_session_attrs=primary");
+	client = client_in("list");
+	ck_assert_int_eq(servers_on(REPLICA), 0);
+	ck_assert_int_eq(servers_on(PRIMARY), 1);
+	host_hangs(PRIMARY);
+	play_reload(.more = "list = host=10.0.0.2,10.0.0.1 target_session_attrs=standby");
+	says(client, "Q{select 1}");
+	hears(server_on(REPLICA), "Q{select 1}");
+}
+END_TEST
+
 START_TEST(test_reload_keeps_a_pause)
 {
 	play_begin(.global = "");
@@ -352,6 +391,11 @@ int main(void)
 	tcase_add_loop_test(plays, test_servers_on_their_way_are_replaced, 0,
 			    sizeof(logins) / sizeof(logins[0]));
 	tcase_add_test(plays, test_server_that_runs_its_connect_query_greets_nobody_any_more);
+	tcase_add_loop_test(plays, test_entry_that_a_reload_mends_lets_in_at_once, 0,
+			    sizeof(mended) / sizeof(mended[0]));
+	tcase_add_test(
+		plays,
+		test_hosts_that_did_not_fit_are_asked_again_when_something_else_is_asked_for);
 	tcase_add_test(plays, test_reload_keeps_a_pause);
 	tcase_add_test(plays, test_connect_under_way_is_bound_by_the_new_server_connect_timeout);
 	tcase_add_loop_test(
