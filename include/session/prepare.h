@@ -43,11 +43,10 @@ static inline void prepare_owe(struct client *client, enum pending_kind kind,
 }
 
 /*
- * What comes next depends on replies that are owed: NEXT if none are.  In a batch they are asked
- * for; `now`: in any case.
+ * What comes next depends on replies that are owed: NEXT if none are; else waits for them, and asks
+ * for them (Flush) if no Sync has.
  */
 enum step prepare_settle(struct client *client);
-enum step prepare_settle_now(struct client *client);
 
 /*
  * Finds what a name means now.  WAIT: that is not known yet; else the entry, or NULL if the client

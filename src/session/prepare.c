@@ -14,11 +14,7 @@
 
 /* ---- waiting until it is known what there is ---- */
 
-/*
- * What comes next depends on replies that are owed: waits for them, and asks for them (`flush`) if
- * no Sync has.  NEXT if nothing is owed.
- */
-static enum step settle_with(struct client *client, bool flush)
+enum step prepare_settle(struct client *client)
 {
 	struct server *server = client_server(client);
 	uint8_t packet[MESSAGE_HEADER];
@@ -29,7 +25,7 @@ static enum step settle_with(struct client *client, bool flush)
 		server->doubt = client->settles = false;
 		return STEP_NEXT;
 	}
-	if (flush && !server->pending.flushed) {
+	if ((client->in_batch || server->pending.open) && !server->pending.flushed) {
 		writer_init(&writer, packet, sizeof(packet));
 		compose_flush(&writer);
 		stream_send(&server->stream, packet, (uint32_t)writer.len);
@@ -39,16 +35,6 @@ static enum step settle_with(struct client *client, bool flush)
 	}
 	client->settles = true;
 	return STEP_WAIT;
-}
-
-enum step prepare_settle(struct client *client)
-{
-	return settle_with(client, client->in_batch || client_server(client)->pending.open);
-}
-
-enum step prepare_settle_now(struct client *client)
-{
-	return settle_with(client, true);
 }
 
 /* It is not known yet whether the client has this name. */

@@ -419,7 +419,7 @@ static enum step compare_columns(struct client *client, struct name_entry *entry
 	compose_describe(&writer, 'S', entry->statement->name);
 	stream_send(&server->stream, packet, (uint32_t)writer.len);
 	prepare_owe(client, PENDING_DESCRIBE, PENDING_DROP, MARK_NONE, name_ref(entry));
-	return prepare_settle_now(client);
+	return prepare_settle(client);
 }
 
 static enum step bind_known(struct client *client, struct name_entry *entry,
